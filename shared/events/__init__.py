@@ -1,0 +1,1 @@
+"""The published language: facts, the streams they are recorded in, and how they look on Kafka."""

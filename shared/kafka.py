@@ -1,0 +1,177 @@
+"""Facts on Kafka: CloudEvents 1.0 records in binary mode, and the topics that hold them."""
+
+import asyncio
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import NamedTuple, Protocol
+
+import structlog
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from pydantic import ValidationError
+
+from shared.events.fact import FACTS, Fact, Recorded, Stream
+
+log = structlog.get_logger(__name__)
+
+Headers = list[tuple[str, bytes]]
+
+
+class Message(NamedTuple):
+    """What the outbox holds and the relay sends."""
+
+    topic: str
+    key: bytes
+    value: bytes
+    headers: Headers
+
+
+class Record(Protocol):
+    """The part of a consumed record that is read here."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> tuple[tuple[str, bytes], ...]: ...
+
+
+class NotUnderstood(Exception):
+    """A record that is no fact of the language: the reason, for whoever reads the dead letter."""
+
+
+def topic_name(topic: str) -> str:
+    return f"{topic}.events"
+
+
+def encode(recorded: Recorded) -> Message:
+    """The record of a fact: attributes in headers, the fact's own JSON as the value."""
+    fact, stream = recorded.fact, recorded.stream
+    happened = fact.happened_on()
+    time = f"{happened.last_day}T00:00:00Z" if happened else _instant(recorded.recorded_at)
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": recorded.id,
+        "ce_type": fact.type,
+        "ce_source": f"praxis/{stream.topic}",
+        "ce_subject": str(stream),
+        "ce_time": time,
+        "ce_recordedtime": _instant(recorded.recorded_at),
+        "ce_sequence": str(recorded.version),
+        "traceparent": recorded.trace,
+        "content-type": "application/json",
+    }
+    headers = [(name, value.encode()) for name, value in attributes.items()]
+    return Message(topic_name(stream.topic), stream.key.encode(), to_json(fact), headers)
+
+
+def to_json(fact: Fact) -> bytes:
+    return fact.model_dump_json(exclude_none=True).encode()
+
+
+def decode(record: Record) -> Recorded:
+    """The fact that a record holds, checked against the language.
+
+    Raises:
+        NotUnderstood: what is wrong with it, in words for operations staff.
+    """
+    headers = dict(record.headers)
+    try:
+        subject = headers["ce_subject"].decode()
+        version = int(headers["ce_sequence"])
+        recorded_at = _parse_instant(headers["ce_recordedtime"].decode())
+        fact_type = headers["ce_type"].decode()
+        id = headers["ce_id"].decode()
+    except KeyError as missing:
+        raise NotUnderstood(f"the header {missing.args[0]} is missing") from None
+    except ValueError as problem:
+        raise NotUnderstood(f"a header cannot be read: {problem}") from None
+    stream = _stream(subject)
+    if record.key != stream.key.encode() or record.topic != topic_name(stream.topic):
+        raise NotUnderstood(f"a fact about {stream} stands under key {record.key!r} in {record.topic}")
+    if version < 1:
+        raise NotUnderstood(f"versions begin at 1, this is {version}")
+    kind = FACTS.get(fact_type)
+    if kind is None:
+        raise NotUnderstood(f"no fact is called {fact_type}: is this a newer producer's?")
+    if record.value is None:
+        raise NotUnderstood("there is no value (a tombstone)")
+    try:
+        fact = kind.model_validate_json(record.value)
+    except ValidationError as problem:
+        raise NotUnderstood(f"{fact_type} is not as it must be: {problem}") from None
+    return Recorded(id, stream, version, fact, recorded_at, headers.get("traceparent", b"").decode())
+
+
+@lru_cache(maxsize=65_536)
+def _stream(subject: str) -> Stream:
+    try:
+        return Stream.parse(subject)
+    except ValueError as problem:
+        raise NotUnderstood(str(problem)) from None
+
+
+def _instant(time: datetime) -> str:
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _parse_instant(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+class WrongPartitions(Exception):
+    """A topic has another number of partitions than the system is set up for."""
+
+
+async def ensure_topics(bootstrap: str, topics: list[str], *, partitions: int, replication: int) -> None:
+    """Make the topics that are not there yet, kept for ever; waits, with growing pauses, while Kafka is away.
+
+    Raises:
+        WrongPartitions: one is there with another number of partitions.
+    """
+    pause = 0.1
+    while True:
+        try:
+            return await _make_topics(bootstrap, topics, partitions, replication)
+        except (KafkaError, OSError) as problem:
+            log.warning("kafka.out_of_reach", bootstrap=bootstrap, reason=str(problem))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+
+async def _make_topics(bootstrap: str, topics: list[str], partitions: int, replication: int) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+        new = [
+            NewTopic(
+                name,
+                partitions,
+                replication,
+                topic_configs={"retention.ms": "-1", "max.message.bytes": "1048576"},
+            )
+            for name in topics
+            if name not in there
+        ]
+        if new:
+            response = await admin.create_topics(new)
+            for name, code, *words in response.topic_errors:
+                if code not in (0, TopicAlreadyExistsError.errno):
+                    raise KafkaError(f"topic {name} could not be made: {words}")
+        for topic in await admin.describe_topics(topics):
+            count = len(topic["partitions"])
+            if count not in (0, partitions):
+                raise WrongPartitions(
+                    f"topic {topic['topic']} has {count} partitions, the system is set to {partitions}: "
+                    f"set PRAXIS_PARTITIONS={count}, or make new topics, refill them and rebuild"
+                )
+    finally:
+        await admin.close()

@@ -1,0 +1,67 @@
+"""A lease: one holder at a time does a thing, unless it dies or sleeps; whoever relies on it must bear two."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import structlog
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from shared.mongo import Database
+
+log = structlog.get_logger(__name__)
+
+
+class Lease:
+    """The lease `name` in a database's `leases`; time is the server's, so that clocks need not agree."""
+
+    def __init__(
+        self, db: Database, name: str, holder: str, lasts: timedelta = timedelta(seconds=10)
+    ) -> None:
+        self._leases, self._name, self._holder, self._lasts = db.leases, name, holder, lasts
+
+    async def take(self) -> bool:
+        """Take it or prolong it; False where somebody else holds it."""
+        until = {"$add": ["$$NOW", self._lasts // timedelta(milliseconds=1)]}
+        free = {"$or": [{"$eq": ["$holder", self._holder]}, {"$lt": ["$until", "$$NOW"]}]}
+        change = [{"$set": {"holder": self._holder, "until": until}}]
+        try:
+            result = await self._leases.update_one({"_id": self._name, "$expr": free}, change, upsert=True)
+        except DuplicateKeyError:
+            return False
+        return bool(result.matched_count or result.upserted_id)
+
+    async def give_up(self) -> None:
+        await self._leases.delete_one({"_id": self._name, "holder": self._holder})
+
+    async def while_held(self, work: Callable[[], Awaitable[None]]) -> None:
+        """For ever: wait for the lease, then do `work` as long as it is held; work that ends or fails starts again."""
+        while True:
+            try:
+                held = await self.take()
+            except PyMongoError as problem:
+                log.warning("lease.out_of_reach", lease=self._name, reason=str(problem))
+                held = False
+            if held:
+                log.info("lease.taken", lease=self._name, holder=self._holder)
+                await self._work(work)
+            await asyncio.sleep(self._lasts.total_seconds() / 5)
+
+    async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
+        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._hold())
+        try:
+            await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (working, holding):
+                task.cancel()
+            results = await asyncio.gather(working, holding, return_exceptions=True)
+            for result in results:
+                if isinstance(result, Exception):
+                    log.warning("lease.work_failed", lease=self._name, reason=repr(result))
+
+    async def _hold(self) -> None:
+        while True:
+            await asyncio.sleep(self._lasts.total_seconds() / 3)
+            if not await self.take():
+                log.warning("lease.lost", lease=self._name)
+                return

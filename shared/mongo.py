@@ -1,0 +1,126 @@
+"""MongoDB as Praxis uses it: a client that only reads what is there to stay, and transactions that are never half known."""
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, TypeVar
+
+import structlog
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.client_session import AsyncClientSession
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.read_concern import ReadConcern
+
+Document = dict[str, Any]
+Client = AsyncMongoClient[Document]
+Database = AsyncDatabase[Document]
+Session = AsyncClientSession
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+MAJORITY = WriteConcern(w="majority", wtimeout=30_000)
+DUPLICATE_KEY = 11000
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 2.0
+
+
+def connect(url: str) -> Client:
+    """A client whose reads see only what a majority holds, and whose writes wait for it."""
+    return AsyncMongoClient(
+        url,
+        readConcernLevel="majority",
+        w="majority",
+        wtimeoutMS=30_000,
+        serverSelectionTimeoutMS=5_000,
+        retryReads=True,
+        retryWrites=True,
+        tz_aware=True,
+    )
+
+
+async def transact(client: Client, body: Callable[[Session], Awaitable[T]]) -> T:
+    """Run `body` in one transaction with snapshot reads, and return what it returned once that is committed.
+
+    A transaction that lost a race, or its primary, is run again from its first read, after a pause that grows;
+    one whose commit has an unknown outcome is committed again, never run again, until the outcome is known.
+    Whatever else `body` raises aborts the transaction and is raised.
+    """
+    pause = FIRST_PAUSE_S
+    async with client.start_session() as session:
+        while True:
+            await session.start_transaction(
+                read_concern=ReadConcern("snapshot"),
+                write_concern=MAJORITY,
+                read_preference=ReadPreference.PRIMARY,
+            )
+            try:
+                result = await body(session)
+                await _commit(session)
+            except PyMongoError as problem:
+                await _abort(session)
+                if not _was_in_vain(problem):
+                    raise
+                log.debug("transaction.rerun", reason=str(problem))
+                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+            except BaseException:
+                await _abort(session)
+                raise
+            else:
+                return result
+
+
+async def _commit(session: Session) -> None:
+    pause = FIRST_PAUSE_S
+    while True:
+        try:
+            await session.commit_transaction()
+        except PyMongoError as problem:
+            if not problem.has_error_label("UnknownTransactionCommitResult"):
+                raise
+            log.warning("transaction.commit_again", reason=str(problem))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+        else:
+            return
+
+
+async def _abort(session: Session) -> None:
+    if session.in_transaction:
+        try:
+            await session.abort_transaction()
+        except PyMongoError:
+            log.debug("transaction.abort_failed")  # the server drops it by itself
+
+
+def _was_in_vain(problem: PyMongoError) -> bool:
+    """Whether the transaction lost a race or its server, so that it may succeed when it is run again.
+
+    A duplicate key is a lost race too: what is inserted in a transaction was seen to be absent before.
+    """
+    details = getattr(problem, "details", None) or {}
+    duplicate = any(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", [details]))
+    return (
+        duplicate
+        or isinstance(problem, ConnectionFailure)
+        or problem.has_error_label("TransientTransactionError")
+    )
+
+
+async def find_across(
+    db: Database, wanted: Mapping[str, Collection[Any]], session: Session
+) -> dict[str, dict[Any, Document]]:
+    """Documents by their ids from several collections, in one round trip: collection -> id -> document."""
+    found: dict[str, dict[Any, Document]] = {collection: {} for collection in wanted}
+    parts: list[tuple[str, list[Document]]] = [
+        (collection, [{"$match": {"_id": {"$in": list(ids)}}}, {"$set": {"in_collection": collection}}])
+        for collection, ids in wanted.items()
+        if ids
+    ]
+    if parts:
+        (first, pipeline), *others = parts
+        unions = [{"$unionWith": {"coll": collection, "pipeline": part}} for collection, part in others]
+        async for document in await db[first].aggregate([*pipeline, *unions], session=session):
+            found[document.pop("in_collection")][document["_id"]] = document
+    return found

@@ -1,0 +1,171 @@
+"""Follows topics with plain aiokafka and folds what comes into a sink."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from shared.kafka import Record, topic_name
+from shared.reading.sink import BeginsBeyond, Sink
+
+log = structlog.get_logger(__name__)
+
+HINT_EVERY_S = 1.0
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+
+
+class LostLog(Exception):
+    """What is stored does not fit what is on Kafka: go no further, and say so."""
+
+
+def by_partition(
+    records: Mapping[TopicPartition, Sequence[Record]],
+) -> dict[int, dict[str, Sequence[Record]]]:
+    """A poll's records by partition number and topic: what goes into one transaction."""
+    grouped: dict[int, dict[str, Sequence[Record]]] = defaultdict(dict)
+    for place, batch in records.items():
+        if batch:
+            grouped[place.partition][place.topic.removesuffix(".events")] = batch
+    return grouped
+
+
+async def offsets_to_seek(
+    consumer: AIOKafkaConsumer, sink: Sink, assigned: Collection[TopicPartition]
+) -> dict[TopicPartition, int]:
+    """Where MongoDB says that reading goes on, checked against what Kafka still has.
+
+    Raises:
+        LostLog: facts between the stored offset and the log are gone, or the topic is another one.
+    """
+    stored = {number: await sink.next_offsets(number) for number in {place.partition for place in assigned}}
+    wanted = {place: stored[place.partition][place.topic.removesuffix(".events")] for place in assigned}
+    beginning, end = await consumer.beginning_offsets(assigned), await consumer.end_offsets(assigned)
+    for place, offset in wanted.items():
+        if not beginning[place] <= offset <= end[place]:
+            raise LostLog(
+                f"{place.topic}, partition {place.partition}: reading is to go on at offset {offset}, but Kafka holds "
+                f"{beginning[place]} to {end[place]}. The log was cut or the topic was made anew: refill it from the "
+                f"services' events and rebuild"
+            )
+    return wanted
+
+
+class Follower:
+    """Reads `topics` in the group `group` for ever; several processes share the partitions among them."""
+
+    def __init__(
+        self, bootstrap: str, topics: Sequence[str], group: str, sink: Sink, *, most_at_once: int = 10_000
+    ) -> None:
+        self._bootstrap, self._topics, self._group = bootstrap, list(topics), group
+        self._sink, self._most_at_once = sink, most_at_once
+        self._consumer: AIOKafkaConsumer | None = None
+        self.waits_for: str | None = "Kafka"
+
+    async def run(self) -> None:
+        """Follow for ever; while Kafka is away, try again with growing pauses.
+
+        Raises:
+            LostLog: see `offsets_to_seek`.
+        """
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                await self._follow()
+            except (KafkaError, OSError) as problem:
+                self.waits_for = "Kafka"
+                log.warning("follower.began_again", group=self._group, reason=repr(problem))
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=self._group,
+            enable_auto_commit=False,
+            auto_offset_reset="earliest",
+            max_partition_fetch_bytes=4 * 1024 * 1024,
+            fetch_max_wait_ms=500,
+        )
+        assignment = _Assignment(consumer, self._sink)
+        consumer.subscribe([topic_name(topic) for topic in self._topics], listener=assignment)
+        hinting = asyncio.create_task(self._hint(consumer))
+        try:
+            await consumer.start()
+            self._consumer = consumer
+            while True:
+                records = await consumer.getmany(timeout_ms=1_000, max_records=self._most_at_once)
+                if assignment.problem:
+                    raise assignment.problem
+                if assignment.settled:
+                    self.waits_for = None
+                await self._put(consumer, records)
+        finally:
+            self._consumer = None
+            hinting.cancel()
+            await asyncio.gather(hinting, return_exceptions=True)
+            await consumer.stop()
+
+    async def _put(
+        self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, Sequence[Record]]
+    ) -> None:
+        puts = [self._sink.put(number, batches) for number, batches in by_partition(records).items()]
+        for outcome in await asyncio.gather(*puts, return_exceptions=True):
+            if isinstance(outcome, BeginsBeyond):
+                log.warning("follower.sought_back", partition=outcome.partition, next=outcome.next)
+                for topic, offset in outcome.next.items():
+                    place = TopicPartition(topic_name(topic), outcome.partition)
+                    if place in consumer.assignment():
+                        consumer.seek(place, offset)
+            elif isinstance(outcome, BaseException):
+                raise outcome
+
+    async def _hint(self, consumer: AIOKafkaConsumer) -> None:
+        """Tell Kafka where we are, for lag displays only: MongoDB's offsets are the ones that count."""
+        while True:
+            await asyncio.sleep(HINT_EVERY_S)
+            try:
+                await consumer.commit()
+            except KafkaError as problem:
+                log.debug("follower.no_hint", reason=repr(problem))
+
+    async def is_behind(self) -> bool:
+        """Whether there is something on the topics that nobody of the group has folded yet."""
+        consumer = self._consumer
+        if consumer is None:
+            return True
+        names = [topic_name(topic) for topic in self._topics]
+        places = [
+            TopicPartition(name, number)
+            for name in names
+            for number in consumer.partitions_for_topic(name) or ()
+        ]
+        if not places:
+            return True
+        ends = await consumer.end_offsets(places)
+        stored = {
+            number: await self._sink.next_offsets(number) for number in {place.partition for place in places}
+        }
+        return any(
+            stored[place.partition][place.topic.removesuffix(".events")] < end for place, end in ends.items()
+        )
+
+
+class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
+    def __init__(self, consumer: AIOKafkaConsumer, sink: Sink) -> None:
+        self._consumer, self._sink = consumer, sink
+        self.settled = False
+        self.problem: Exception | None = None
+
+    async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
+        self.settled = False
+
+    async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
+        try:
+            for place, offset in (await offsets_to_seek(self._consumer, self._sink, assigned)).items():
+                self._consumer.seek(place, offset)
+            self.settled = True
+        except Exception as problem:  # noqa: BLE001 - aiokafka would only log it; `_follow` raises it
+            self.problem = problem

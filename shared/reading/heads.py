@@ -1,0 +1,109 @@
+"""What a reader has seen of each stream: its head, and the versions below it that are missing."""
+
+import asyncio
+from collections.abc import Callable, Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from shared.events.fact import Position
+from shared.mongo import Document, Session
+
+POLL_S = 0.002
+
+
+@dataclass
+class Seen:
+    """Seen means at most the head and not missing: a version that was skipped is missing until it arrives."""
+
+    head: int = 0
+    missing: set[int] = field(default_factory=set)
+
+    def has(self, version: int) -> bool:
+        return version <= self.head and version not in self.missing
+
+    def take(self, version: int) -> bool:
+        """Take a version in; False where it was seen before."""
+        if version <= self.head:
+            if version not in self.missing:
+                return False
+            self.missing.discard(version)
+            return True
+        self.missing.update(range(self.head + 1, version))
+        self.head = version
+        return True
+
+    def miss(self, version: int) -> None:
+        """Note a version that came and could not be understood: missing until a good one comes."""
+        if version > self.head:
+            self.take(version)
+            self.missing.add(version)
+
+    @classmethod
+    def restored(cls, document: Document) -> "Seen":
+        return cls(document["head"], set(document["missing"]))
+
+    def document(self) -> Document:
+        return {"head": self.head, "missing": sorted(self.missing)}
+
+
+async def unseen(
+    heads: AsyncCollection[Document], positions: Collection[Position], session: Session | None = None
+) -> list[Position]:
+    """Those of the positions that the reader has not seen yet."""
+    streams = [str(position.stream) for position in positions]
+    seen = {
+        document["_id"]: Seen.restored(document)
+        async for document in heads.find({"_id": {"$in": streams}}, session=session)
+    }
+    return [p for p in positions if not seen.get(str(p.stream), Seen()).has(p.version)]
+
+
+class Waiting:
+    """Waits until positions are seen. All waiters share one question at a time, asked as long as anybody waits."""
+
+    def __init__(
+        self, heads: Callable[[], AsyncCollection[Document]], topics: Collection[str] | None = None
+    ) -> None:
+        self._heads = heads
+        self._topics = topics
+        self._waiters: dict[asyncio.Future[None], set[Position]] = {}
+        self._asking: asyncio.Task[None] | None = None
+
+    async def until_seen(self, positions: Iterable[Position], within: timedelta) -> list[Position]:
+        """Wait, at most `within`; the positions that are still not seen, none as a rule.
+
+        Positions of topics that this reader does not follow are none of its business, and not waited for.
+        """
+        wanted = {p for p in positions if self._topics is None or p.stream.topic in self._topics}
+        if not wanted:
+            return []
+        waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiters[waiter] = wanted
+        if self._asking is None or self._asking.done():
+            self._asking = asyncio.create_task(self._ask())
+        try:
+            await asyncio.wait_for(waiter, within.total_seconds())
+        except TimeoutError:
+            return sorted(wanted)
+        finally:
+            self._waiters.pop(waiter, None)
+        return []
+
+    async def _ask(self) -> None:
+        try:
+            while self._waiters:
+                wanted = set().union(*self._waiters.values())
+                still = set(await unseen(self._heads(), wanted))
+                for waiter, positions in list(self._waiters.items()):
+                    positions -= wanted - still
+                    if not positions and not waiter.done():
+                        waiter.set_result(None)
+                        del self._waiters[waiter]
+                await asyncio.sleep(POLL_S)
+        except Exception as problem:
+            for waiter in self._waiters:
+                if not waiter.done():
+                    waiter.set_exception(problem)
+            raise

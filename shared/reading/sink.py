@@ -1,0 +1,259 @@
+"""The exact sink: one MongoDB transaction per batch and partition number holds whatever the batch changes, what was
+seen of each stream, and the partition's document, which is matched on all its offsets and updated every time.
+
+Whoever comes with offsets that are not the stored ones changes nothing: a worker that slept through its replacement,
+a batch that is read again, a batch that begins too late. Nothing else has to be right for facts to count once.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Generic, Protocol, TypeVar
+
+import structlog
+from pymongo import ReplaceOne
+
+from shared.events.fact import Position, Recorded, Stream
+from shared.kafka import NotUnderstood, Record, decode
+from shared.mongo import Client, Database, Document, Session, transact
+from shared.reading.heads import Seen
+from shared.reading.metrics import BATCH_FACTS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
+
+log = structlog.get_logger(__name__)
+
+V = TypeVar("V")
+
+
+class Cache(Generic[V]):
+    """What one partition's last commits left of a collection, the least recently used dropped first."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held: OrderedDict[str, V] = OrderedDict()
+
+    def get(self, id: str) -> V | None:
+        value = self._held.get(id)
+        if value is not None:
+            self._held.move_to_end(id)
+        return value
+
+    def update(self, values: Mapping[str, V]) -> None:
+        self._held.update(values)
+        while len(self._held) > self._most:
+            self._held.popitem(last=False)
+
+
+@dataclass
+class Partition:
+    """One partition number as the last commit left it: trusted only because that commit succeeded."""
+
+    number: int
+    next: dict[str, int]
+    """Topic -> the offset of the first record that is not folded yet."""
+    stored: bool
+    caches: dict[str, Cache[Any]] = field(default_factory=dict)
+
+
+@dataclass
+class Unit:
+    """One batch's transaction, as a projection sees it."""
+
+    db: Database
+    session: Session
+    partition: Partition
+    cached: int
+    """How many documents of a collection may be kept for the next batches; 0 where others write them too."""
+    fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    async def load(
+        self, collection: str, ids: Collection[str], restore: Callable[[Document], V]
+    ) -> dict[str, V]:
+        """The documents of these ids that exist, from the cache or in one read."""
+        cache = self.partition.caches.get(collection)
+        held = {id: value for id in ids if cache and (value := cache.get(id)) is not None}
+        absent = [id for id in ids if id not in held]
+        if absent:
+            found = self.db[collection].find({"_id": {"$in": absent}}, session=self.session)
+            held.update({document["_id"]: restore(document) async for document in found})
+        return held
+
+    def keep(self, collection: str, values: Mapping[str, Any]) -> None:
+        """Let the next batches find these without a read, once this one is committed."""
+        if self.cached:
+            self.fresh.setdefault(collection, {}).update(values)
+
+
+class Projection(Protocol):
+    """What a reader makes of facts. Everything it changes, it changes in the unit's transaction."""
+
+    async def project(self, unit: Unit, facts: Sequence[Recorded]) -> None: ...
+
+
+@dataclass(frozen=True)
+class DeadLetter:
+    """A record that could not be understood, where it stood, and why."""
+
+    record: Record
+    reason: str
+    position: Position | None
+    """The place that stays missing in its stream; None where even that could not be read."""
+
+
+Bury = Callable[[Unit, Sequence[DeadLetter]], Awaitable[None]]
+
+
+class BeginsBeyond(Exception):
+    """A batch begins after the first record that is not folded yet: seek back to `next`."""
+
+    def __init__(self, partition: int, next: Mapping[str, int]) -> None:
+        super().__init__(f"partition {partition}: the next records are those at {dict(next)}")
+        self.partition, self.next = partition, dict(next)
+
+
+class _Fenced(Exception):
+    """The stored offsets are not those that were trusted: somebody else has been here."""
+
+
+class Sink:
+    """Folds batches into `db`. `names` tells its own two collections apart from another build's."""
+
+    def __init__(
+        self,
+        client: Client,
+        db: Database,
+        topics: Sequence[str],
+        projection: Projection,
+        bury: Bury,
+        *,
+        heads: str = "heads",
+        partitions: str = "partitions",
+        cached: int = 0,
+    ) -> None:
+        self._client, self._db, self._topics = client, db, tuple(topics)
+        self._projection, self._bury, self._cached = projection, bury, cached
+        self.heads, self.partitions = heads, partitions
+        self._trusted: dict[int, Partition] = {}
+
+    async def next_offsets(self, number: int) -> dict[str, int]:
+        """Topic -> the offset to go on from, 0 where nothing was folded yet."""
+        document = await self._db[self.partitions].find_one({"_id": number})
+        return self._offsets(document)
+
+    async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
+        """Fold a partition number's records, by topic and in order of offset; returns once that is committed.
+
+        Raises:
+            BeginsBeyond: nothing was folded.
+        """
+        while True:
+            try:
+                with COMMIT_SECONDS.time():
+                    after = await transact(self._client, lambda session: self._fold(number, records, session))
+            except _Fenced:
+                FENCED.inc()
+                log.warning("partition.fenced", partition=number)
+                continue
+            self._trusted[number] = after
+            return
+
+    async def _fold(
+        self, number: int, records: Mapping[str, Sequence[Record]], session: Session
+    ) -> Partition:
+        # popped: whatever happens now, the cache is trusted again only after a commit
+        partition = self._trusted.pop(number, None) or await self._load(number, session)
+        news = {topic: self._news(partition, topic, batch) for topic, batch in records.items()}
+        news = {topic: batch for topic, batch in news.items() if batch}
+        if not news:
+            return partition
+        unit = Unit(self._db, session, partition, self._cached)
+        facts, letters = _decoded(news)
+        seen = await self._seen(unit, facts, letters)
+        fresh = [fact for fact in facts if seen[fact.stream].take(fact.version)]
+        for letter in letters:
+            if letter.position:
+                seen[letter.position.stream].miss(letter.position.version)
+        if fresh:
+            await self._projection.project(unit, fresh)
+        if letters:
+            DEAD_LETTERS.inc(len(letters))
+            await self._bury(unit, letters)
+        await self._note(unit, seen, {topic: batch[-1].offset + 1 for topic, batch in news.items()})
+        FACTS.inc(len(fresh))
+        BATCH_FACTS.observe(len(fresh))
+        return partition
+
+    def _news(self, partition: Partition, topic: str, batch: Sequence[Record]) -> Sequence[Record]:
+        following = partition.next[topic]
+        if batch and batch[0].offset < following:
+            batch = [record for record in batch if record.offset >= following]
+        if batch and batch[0].offset > following:
+            self._trusted[partition.number] = partition  # nothing was changed
+            raise BeginsBeyond(partition.number, partition.next)
+        return batch
+
+    async def _load(self, number: int, session: Session) -> Partition:
+        document = await self._db[self.partitions].find_one({"_id": number}, session=session)
+        return Partition(number, self._offsets(document), document is not None)
+
+    def _offsets(self, document: Document | None) -> dict[str, int]:
+        stored = document["next"] if document else {}
+        return {topic: stored.get(topic, 0) for topic in self._topics}
+
+    async def _seen(
+        self, unit: Unit, facts: Sequence[Recorded], letters: Sequence[DeadLetter]
+    ) -> dict[Stream, Seen]:
+        streams = {fact.stream for fact in facts} | {
+            letter.position.stream for letter in letters if letter.position
+        }
+        known = await unit.load(self.heads, [str(stream) for stream in streams], Seen.restored)
+        return {stream: known.get(str(stream)) or Seen() for stream in streams}
+
+    async def _note(self, unit: Unit, seen: Mapping[Stream, Seen], moved: Mapping[str, int]) -> None:
+        partition, session = unit.partition, unit.session
+        if seen:
+            replacements = [
+                ReplaceOne(
+                    {"_id": str(stream)},
+                    {"_id": str(stream), "partition": partition.number, **head.document()},
+                    upsert=True,
+                )
+                for stream, head in seen.items()
+            ]
+            await self._db[self.heads].bulk_write(replacements, ordered=False, session=session)
+        unit.keep(self.heads, {str(stream): head for stream, head in seen.items()})
+        following = {**partition.next, **moved}
+        if partition.stored:
+            result = await self._db[self.partitions].update_one(
+                {"_id": partition.number, "next": partition.next},
+                {"$set": {"next": following}},
+                session=session,
+            )
+            if not result.matched_count:
+                raise _Fenced
+        else:
+            await self._db[self.partitions].insert_one(
+                {"_id": partition.number, "next": following}, session=session
+            )
+        for collection, values in unit.fresh.items():
+            partition.caches.setdefault(collection, Cache(self._cached)).update(values)
+        partition.next, partition.stored = following, True
+
+
+def _decoded(news: Mapping[str, Sequence[Record]]) -> tuple[list[Recorded], list[DeadLetter]]:
+    facts, letters = list[Recorded](), list[DeadLetter]()
+    for batch in news.values():
+        for record in batch:
+            try:
+                facts.append(decode(record))
+            except NotUnderstood as problem:
+                letters.append(DeadLetter(record, str(problem), _position(record)))
+    return facts, letters
+
+
+def _position(record: Record) -> Position | None:
+    headers = dict(record.headers)
+    try:
+        position = Position.parse(f"{headers['ce_subject'].decode()}@{headers['ce_sequence'].decode()}")
+    except (KeyError, ValueError):
+        return None
+    return position if record.key == position.stream.key.encode() else None

@@ -1,0 +1,81 @@
+"""How a service runs: its background work, and what happens when that fails."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable, Coroutine
+from datetime import timedelta
+from types import TracebackType
+from typing import Any, Self
+
+import structlog
+import uvicorn
+from fastapi import FastAPI
+from pymongo.errors import PyMongoError
+
+from shared.mongo import Client
+
+log = structlog.get_logger(__name__)
+
+_failures: list[str] = []
+
+
+class Tasks:
+    """Work that goes on beside the requests. If one of them fails, the process ends, loudly, to be started again."""
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+
+    def start(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work, name=name)
+        task.add_done_callback(_watch)
+        self._tasks.append(task)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for task in reversed(self._tasks):  # what was started last leans on what was started first
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+def _watch(task: asyncio.Task[Any]) -> None:
+    if task.cancelled() or (problem := task.exception()) is None:
+        return
+    log.critical("task.died", task=task.get_name(), reason=str(problem), exc_info=problem)
+    _failures.append(f"{task.get_name()}: {problem}")
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def until_done(work: Callable[[], Awaitable[Any]], pause: timedelta = timedelta(seconds=1)) -> None:
+    """Do something that needs MongoDB, again and again while that is away."""
+    while True:
+        try:
+            await work()
+        except PyMongoError as problem:
+            log.warning("database.out_of_reach", reason=str(problem))
+            await asyncio.sleep(pause.total_seconds())
+        else:
+            return
+
+
+def mongo_check(client: Client) -> Callable[[], Awaitable[str | None]]:
+    async def check() -> str | None:
+        try:
+            await asyncio.wait_for(client.admin.command("ping"), timeout=1)
+        except (PyMongoError, TimeoutError) as problem:
+            return f"it does not answer ({type(problem).__name__})"
+        return None
+
+    return check
+
+
+def serve(app: FastAPI, host: str, port: int) -> None:
+    """Serve until told to stop; exits 1 if background work failed."""
+    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    if _failures:
+        sys.exit(f"stopped, because this failed: {'; '.join(_failures)}")

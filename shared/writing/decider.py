@@ -1,0 +1,83 @@
+"""What a rule is made of: commands, the state they are decided from, and deciders that bind the two. Pure."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+
+from pydantic import BaseModel, ConfigDict
+
+from shared.events.fact import Fact, Stream
+
+
+class Command(BaseModel):
+    """What somebody wants, in the imperative."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class State(BaseModel):
+    """One thing as its facts so far leave it: a document of `collection` under `key`.
+
+    `version` is that of the last fact about the thing itself (its ETag); 0 where there is none.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    collection: ClassVar[str]
+    key: str
+    version: int = 0
+
+    def stream(self) -> Stream | None:
+        """The stream whose head is written by every transaction that decides from this; None if it is not ours."""
+        return None
+
+
+class Kept(BaseModel):
+    """What a service keeps to itself (names, e-mails, words): it changes the state and is no fact."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class On(NamedTuple):
+    """A fact for another stream than the command's own."""
+
+    stream: Stream
+    fact: Fact
+
+
+Change = Fact | Kept | On
+
+S = TypeVar("S")
+C = TypeVar("C", bound=Command)
+
+
+@dataclass(frozen=True)
+class Decider(Generic[C, S]):
+    """The rules about one kind of thing.
+
+    A situation is a dataclass of the states that a command is decided from, the thing itself first. `initial`
+    gives it for a key as if nothing were on record; whoever runs the decider puts in what is.
+    """
+
+    stream: Callable[..., Stream]
+    """The stream of the thing with this key."""
+    initial: Callable[..., S]
+    decide: Callable[[C, S], Sequence[Change]]
+    """The changes that follow, or a refusal raised; an empty sequence where all is as commanded already."""
+    evolve: Callable[[S, Fact | Kept], S]
+    """The situation after a change."""
+    answer: Callable[[S], dict[str, Any]] = lambda situation: {}
+    """What the caller is told of the outcome beside the positions."""
+
+
+def states(situation: Any) -> Iterator[tuple[str, State]]:
+    """The states of a situation by the names of its fields, the thing itself first."""
+    for field in fields(situation):
+        value = getattr(situation, field.name)
+        if isinstance(value, State):
+            yield field.name, value
+
+
+def subject(situation: Any) -> State:
+    """The thing itself."""
+    return next(states(situation))[1]

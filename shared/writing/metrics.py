@@ -1,0 +1,25 @@
+"""What a writing service tells Prometheus about itself."""
+
+from prometheus_client import Counter, Gauge, Histogram
+
+COMMANDS = Counter(
+    "praxis_commands_total",
+    "Commands decided, by outcome (an attempt run again counts again)",
+    ["command", "outcome"],
+)
+WAITING = Gauge("praxis_commands_waiting", "Commands that wait for the transaction in flight")
+BATCH_COMMANDS = Histogram(
+    "praxis_batch_commands", "Commands per transaction", buckets=[1, 2, 5, 10, 20, 50, 100, 200, 500, 1000]
+)
+TRANSACTION_SECONDS = Histogram(
+    "praxis_write_transaction_seconds",
+    "A writer's transaction, from loading to commit",
+    buckets=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10],
+)
+RELAYED = Counter("praxis_relayed_total", "Messages that Kafka acknowledged", ["topic"])
+RELAY_FAILURES = Counter(
+    "praxis_relay_failures_total", "Times that the relay threw its producer away and began again"
+)
+OUTBOX_AGE_SECONDS = Gauge(
+    "praxis_outbox_relay_seconds", "How long the last relayed batch took from read to deletion"
+)

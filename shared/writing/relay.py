@@ -1,0 +1,113 @@
+"""The relay: carries what the outbox holds to Kafka, in order of stream and version, and is its only publisher.
+
+A crash, or two relays at once, repeats messages and never loses one.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from shared.mongo import Database, Document
+from shared.writing.metrics import OUTBOX_AGE_SECONDS, RELAY_FAILURES, RELAYED
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 2_000
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+
+
+class Relay:
+    """Follows one database's outbox. `committed` rings when this process wrote; the change stream when another did."""
+
+    def __init__(self, db: Database, bootstrap: str, committed: asyncio.Event) -> None:
+        self._outbox = db.outbox
+        self._bootstrap = bootstrap
+        self._doorbell = committed
+        self.last_failure: str | None = None
+
+    async def run(self) -> None:
+        """Relay for ever; after any failure the producer is thrown away and all starts again from the outbox."""
+        watching = asyncio.create_task(self._watch())
+        pause = FIRST_PAUSE_S
+        try:
+            while True:
+                producer = AIOKafkaProducer(
+                    bootstrap_servers=self._bootstrap,
+                    enable_idempotence=True,
+                    acks="all",
+                    linger_ms=0,
+                    compression_type=None,
+                )
+                try:
+                    await producer.start()
+                    self.last_failure, pause = None, FIRST_PAUSE_S
+                    await self._follow(producer)
+                except (KafkaError, PyMongoError, OSError) as problem:
+                    self.last_failure = repr(problem)
+                    RELAY_FAILURES.inc()
+                    log.warning("relay.began_again", reason=repr(problem))
+                finally:
+                    await _throw_away(producer)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, LONGEST_PAUSE_S)
+        finally:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    async def _follow(self, producer: AIOKafkaProducer) -> None:
+        after: Document | None = None
+        while True:
+            self._doorbell.clear()
+            query = {"_id": {"$gt": after}} if after else {}
+            batch = await self._outbox.find(query).sort("_id").limit(AT_ONCE).to_list()
+            if batch:
+                with OUTBOX_AGE_SECONDS.time():
+                    await self._send(producer, batch)
+            elif after is None:  # a whole pass found nothing
+                await self._doorbell.wait()
+            # go on after the last key and wrap, so that a busy stream starves none
+            after = batch[-1]["_id"] if len(batch) == AT_ONCE else None
+
+    async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Document]) -> None:
+        sent = [
+            await producer.send(
+                message["topic"],
+                key=message["key"],
+                value=message["value"],
+                headers=[(name, value) for name, value in message["headers"]],
+            )
+            for message in batch
+        ]
+        await asyncio.gather(*sent)
+        await self._outbox.delete_many({"_id": {"$in": [message["_id"] for message in batch]}})
+        for topic in {message["topic"] for message in batch}:
+            RELAYED.labels(topic).inc(sum(message["topic"] == topic for message in batch))
+        log.info("outbox.relayed", count=len(batch), first=_place(batch[0]), last=_place(batch[-1]))
+
+    async def _watch(self) -> None:
+        """Ring when another process has written to the outbox."""
+        while True:
+            self._doorbell.set()  # what came while nobody watched
+            with contextlib.suppress(PyMongoError):
+                async with await self._outbox.watch(
+                    [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+                ) as changes:
+                    async for _ in changes:
+                        self._doorbell.set()
+            await asyncio.sleep(FIRST_PAUSE_S)
+
+
+async def _throw_away(producer: AIOKafkaProducer) -> None:
+    with contextlib.suppress(Exception):  # it has failed already; what it held is still in the outbox
+        await asyncio.wait_for(producer.stop(), timeout=5)
+
+
+def _place(message: Document) -> str:
+    place: Any = message["_id"]
+    return f"{place['stream']}@{place['version']}"

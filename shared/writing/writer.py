@@ -1,0 +1,307 @@
+"""The writer: gathers waiting commands, decides each in memory, and commits all of them in one transaction.
+
+Whatever arrived while the last transaction was in flight is the next one: no timer, milliseconds when quiet,
+thousands of commands a second when busy.
+"""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any, TypeVar
+
+import structlog
+from pymongo import ReplaceOne
+
+from shared import telemetry
+from shared.events.fact import Fact, Position, Stream
+from shared.mongo import Client, Database, Document, Session, find_across, transact
+from shared.refusals import KeyReused, PreconditionFailed, Refusal, Unavailable
+from shared.writing.decider import Command, Decider, On, State, states, subject
+from shared.writing.ledger import Ledger
+from shared.writing.metrics import BATCH_COMMANDS, COMMANDS, TRANSACTION_SECONDS, WAITING
+
+log = structlog.get_logger(__name__)
+
+C = TypeVar("C", bound=Command)
+S = TypeVar("S")
+
+
+@dataclass(frozen=True)
+class Envelope:
+    """What comes with a command: its key, what it was (so that the key cannot be used for another), its conditions."""
+
+    idempotency_key: str
+    digest: str
+    expected_version: int | None = None
+    after: tuple[Position, ...] = ()
+    """What it builds on: a service that follows others waits until it has read these."""
+    trace: str = field(default_factory=telemetry.current)
+
+
+@dataclass(frozen=True)
+class Written:
+    """The outcome of a command, known to be stored."""
+
+    positions: tuple[Position, ...]
+    """Where its facts stand; empty where nothing had to change."""
+    version: int
+    """That of the last fact about the thing: its ETag."""
+    answer: dict[str, Any]
+    replayed: bool = False
+    """The command had been carried out before under this key; this is its first answer."""
+
+
+@dataclass
+class _Pending:
+    decider: Decider[Any, Any]
+    key: tuple[str, ...]
+    command: Command
+    envelope: Envelope
+    done: asyncio.Future[Written]
+
+
+Outcome = Written | Exception
+
+
+class Writer:
+    """Runs deciders against one service's database. One per process; `run` must be running."""
+
+    def __init__(
+        self, client: Client, db: Database, *, most_waiting: int = 10_000, most_at_once: int = 1_000
+    ) -> None:
+        self._client = client
+        self._db = db
+        self._waiting: asyncio.Queue[_Pending] = asyncio.Queue(most_waiting)
+        self._most_at_once = most_at_once
+        self.committed = asyncio.Event()
+        """Set after every commit: the relay's doorbell."""
+
+    async def __call__(
+        self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope
+    ) -> Written:
+        """Carry the command out, and return once that is committed.
+
+        Raises:
+            Refusal: nothing was stored; what it was decided on is committed.
+        """
+        pending = _Pending(decider, key, command, envelope, asyncio.get_running_loop().create_future())
+        try:
+            self._waiting.put_nowait(pending)
+        except asyncio.QueueFull:
+            raise Unavailable("Too many commands are waiting: come again in a second") from None
+        WAITING.set(self._waiting.qsize())
+        return await pending.done
+
+    async def run(self) -> None:
+        """Write for ever; on cancellation what is waiting is told to come again."""
+        try:
+            while True:
+                batch = [await self._waiting.get()]
+                while len(batch) < self._most_at_once and not self._waiting.empty():
+                    batch.append(self._waiting.get_nowait())
+                WAITING.set(self._waiting.qsize())
+                await self._carry_out(batch)
+        finally:
+            while not self._waiting.empty():
+                _answer(
+                    self._waiting.get_nowait(), Unavailable("The service is stopping: send the command again")
+                )
+
+    async def _carry_out(self, batch: Sequence[_Pending]) -> None:
+        BATCH_COMMANDS.observe(len(batch))
+        try:
+            with TRANSACTION_SECONDS.time():
+                outcomes = await transact(self._client, lambda session: self._attempt(batch, session))
+        except Exception as problem:
+            if len(batch) == 1:
+                log.exception("command.failed", command=type(batch[0].command).__name__)
+                _answer(batch[0], problem)
+                return
+            log.warning("batch.halved", commands=len(batch), reason=repr(problem))
+            middle = len(batch) // 2
+            await self._carry_out(batch[:middle])
+            await self._carry_out(batch[middle:])
+        except BaseException:
+            for pending in batch:
+                _answer(
+                    pending, Unavailable("The service is stopping: send the command again under the same key")
+                )
+            raise
+        else:
+            self.committed.set()
+            for pending, outcome in zip(batch, outcomes, strict=True):
+                _answer(pending, outcome)
+
+    async def _attempt(self, batch: Sequence[_Pending], session: Session) -> list[Outcome]:
+        unit = await _Unit.load(self._db, session, batch)
+        outcomes = [await unit.decide(pending) for pending in batch]
+        await unit.write()
+        return outcomes
+
+
+@dataclass
+class _Unit:
+    """One attempt: what was loaded, as the commands decided so far leave it. Thrown away with the attempt."""
+
+    ledger: Ledger
+    states: dict[tuple[str, str], State]
+    receipts: dict[str, Document]
+    changed: dict[tuple[str, str], State] = field(default_factory=dict)
+    accepted: list[Document] = field(default_factory=list)
+
+    @classmethod
+    async def load(cls, db: Database, session: Session, batch: Sequence[_Pending]) -> "_Unit":
+        initial: dict[tuple[str, str], State] = {}
+        streams: dict[str, Stream] = {}
+        for pending in batch:
+            own = pending.decider.stream(*pending.key)
+            streams[str(own)] = own
+            for _, state in states(pending.decider.initial(*pending.key)):
+                initial[state.collection, state.key] = state
+                if (stream := state.stream()) is not None:
+                    streams[str(stream)] = stream
+        wanted: dict[str, list[str]] = {
+            "streams": list(streams),
+            "receipts": [p.envelope.idempotency_key for p in batch],
+        }
+        for collection, key in initial:
+            wanted.setdefault(collection, []).append(key)
+        found = await find_across(db, wanted, session)
+        ledger = Ledger(db, session, _now())
+        ledger.take(streams.values(), found["streams"])
+        loaded = {
+            (collection, key): _restored(state, found[collection].get(key))
+            for (collection, key), state in initial.items()
+        }
+        return cls(ledger, loaded, found["receipts"])
+
+    async def decide(self, pending: _Pending) -> Outcome:
+        """Decide one command on what the ones before it leave; a refusal is an outcome too."""
+        try:
+            return await self._decide(pending)
+        except Refusal as refusal:
+            COMMANDS.labels(type(pending.command).__name__, "refused").inc()
+            return refusal
+        except Exception as problem:
+            COMMANDS.labels(type(pending.command).__name__, "failed").inc()
+            log.exception("command.failed", command=type(pending.command).__name__)
+            return problem
+
+    async def _decide(self, pending: _Pending) -> Written:
+        envelope, decider = pending.envelope, pending.decider
+        receipt = self.receipts.get(envelope.idempotency_key)
+        if receipt is not None:
+            COMMANDS.labels(type(pending.command).__name__, "replayed").inc()
+            return _replay(receipt, envelope)
+        own = decider.stream(*pending.key)
+        before = self._situation(decider, pending.key)
+        version = subject(before).version
+        if envelope.expected_version not in (None, version):
+            raise ChangedSince(version)
+        changes = decider.decide(pending.command, before)
+        after, facts = before, list[On]()
+        for change in changes:
+            if isinstance(change, On):
+                facts.append(change)
+                continue
+            if isinstance(change, Fact):
+                facts.append(On(own, change))
+            after = decider.evolve(after, change)
+        answer = decider.answer(after)
+        await self.ledger.know(on.stream for on in facts)
+        positions = tuple(self._record(facts, envelope.trace))
+        version = max((place.version for place in positions if place.stream == own), default=version)
+        self._keep(before, after, version)
+        written = Written(positions, version, answer)
+        self._sign(envelope, written)
+        COMMANDS.labels(type(pending.command).__name__, "accepted").inc()
+        return written
+
+    def _situation(self, decider: Decider[Any, Any], key: tuple[str, ...]) -> Any:
+        initial = decider.initial(*key)
+        return replace(initial, **{name: self.states[s.collection, s.key] for name, s in states(initial)})
+
+    def _record(self, facts: Sequence[On], trace: str) -> Iterable[Position]:
+        marks = {on.stream: replace(self.ledger.heads[on.stream]) for on in facts}
+        length = len(self.ledger.recorded)
+        try:
+            return [self.ledger.append(on.stream, on.fact, trace).position for on in facts]
+        except Refusal:  # the command's first facts must not stay without its last
+            self.ledger.heads.update(marks)
+            del self.ledger.recorded[length:], self.ledger.messages[length:]
+            raise
+
+    def _keep(self, before: Any, after: Any, version: int) -> None:
+        old = dict(states(before))
+        thing = subject(after)
+        for name, state in states(after):
+            kept = (
+                state.model_copy(update={"version": version})
+                if state is thing and version != state.version
+                else state
+            )
+            if kept is not old[name]:
+                self.states[kept.collection, kept.key] = self.changed[kept.collection, kept.key] = kept
+            if (stream := kept.stream()) is not None:
+                self.ledger.touch(stream)
+
+    def _sign(self, envelope: Envelope, written: Written) -> None:
+        receipt = {
+            "_id": envelope.idempotency_key,
+            "digest": envelope.digest,
+            "positions": [str(position) for position in written.positions],
+            "version": written.version,
+            "answer": written.answer,
+            "at": self.ledger.now,
+        }
+        self.receipts[envelope.idempotency_key] = receipt
+        self.accepted.append(receipt)
+
+    async def write(self) -> None:
+        await self.ledger.write()
+        db, session = self.ledger.db, self.ledger.session
+        by_collection: dict[str, list[ReplaceOne[Document]]] = {}
+        for (collection, key), state in self.changed.items():
+            document = {"_id": key, **state.model_dump(mode="json", exclude={"key"})}
+            by_collection.setdefault(collection, []).append(ReplaceOne({"_id": key}, document, upsert=True))
+        for collection, replacements in by_collection.items():
+            await db[collection].bulk_write(replacements, ordered=False, session=session)
+        if self.accepted:
+            await db.receipts.insert_many(self.accepted, ordered=False, session=session)
+
+
+class ChangedSince(PreconditionFailed):
+    def __init__(self, version: int) -> None:
+        detail = f'It has changed: its ETag is now "{version}". Read it again and decide anew'
+        super().__init__(detail, field="If-Match", version=version)
+
+
+def _replay(receipt: Document, envelope: Envelope) -> Written:
+    if receipt["digest"] != envelope.digest:
+        raise KeyReused(
+            "This Idempotency-Key came with another command before: use a new one", field="Idempotency-Key"
+        )
+    positions = tuple(Position.parse(text) for text in receipt["positions"])
+    return Written(positions, receipt["version"], receipt["answer"], replayed=True)
+
+
+def _restored(initial: State, document: Document | None) -> State:
+    if document is None:
+        return initial
+    return type(initial).model_validate({"key": document.pop("_id"), **document})
+
+
+def _answer(pending: _Pending, outcome: Outcome) -> None:
+    if pending.done.done():  # the caller has gone
+        return
+    if isinstance(outcome, Exception):
+        pending.done.set_exception(outcome)
+    else:
+        pending.done.set_result(outcome)
+
+
+def _now() -> datetime:
+    """Now, to the millisecond that MongoDB keeps."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
