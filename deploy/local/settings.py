@@ -1,0 +1,68 @@
+"""Where the local system keeps its things and on which ports it listens."""
+
+import random
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# Below the range that outgoing connections are given ports from, so that none is taken in between.
+FREE_PORTS = range(20_000, 32_000)
+
+
+class Ports(BaseSettings):
+    """Fixed, so that addresses can be written down; each is set by PRAXIS_<NAME>_PORT."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PRAXIS_", frozen=True, populate_by_name=True, extra="ignore"
+    )
+
+    kafka: int = Field(19092, validation_alias="PRAXIS_KAFKA_PORT")
+    controller: int = Field(19093, validation_alias="PRAXIS_CONTROLLER_PORT")
+    mongo: int = Field(27117, validation_alias="PRAXIS_MONGO_PORT")
+    gateway: int = Field(8080, validation_alias="PRAXIS_GATEWAY_PORT")
+    membership: int = Field(8081, validation_alias="PRAXIS_MEMBERSHIP_PORT")
+    convenings: int = Field(8082, validation_alias="PRAXIS_CONVENINGS_PORT")
+    metrics: int = Field(8083, validation_alias="PRAXIS_METRICS_PORT")
+
+    @classmethod
+    def free(cls) -> "Ports":
+        """Ports that nobody listens on now: for tests and benchmarks."""
+        names = list(cls.model_fields)
+        return cls.model_validate(dict(zip(names, free_ports(len(names)), strict=True)))
+
+
+class Local(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="PRAXIS_", frozen=True, extra="ignore")
+
+    home: Path = REPOSITORY / ".praxis"
+    cache: Path = Path.home() / ".cache" / "praxis"
+    kafka: str | None = None
+    """Bootstrap `host:port` of a Kafka to use instead of starting one."""
+    mongo: str | None = None
+    """URL of a MongoDB replica set to use instead of starting one."""
+    java: str | None = None
+    """A `java` of 17 or newer to run Kafka on, instead of the one that is fetched."""
+
+
+def free_ports(count: int) -> list[int]:
+    """`count` different ports on 127.0.0.1, each seen to be free."""
+    held: dict[int, socket.socket] = {}
+    try:
+        while len(held) < count:
+            port = random.choice(FREE_PORTS)
+            if port in held:
+                continue
+            probe = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+            with suppress(OSError):
+                probe.bind(("127.0.0.1", port))
+                held[port] = probe
+                continue
+            probe.close()
+    finally:
+        for probe in held.values():
+            probe.close()
+    return list(held)
