@@ -61,7 +61,7 @@ class RunsElsewhere(Failure):
         self, name: str, pid: int, running: Sequence[int], wanted: Sequence[int], setting: str
     ) -> None:
         super().__init__(
-            f"{name} runs already as process {pid} on port {_and(running)}, but the settings say {_and(wanted)}.",
+            f"{name} runs already, process {pid} on port {_and(running)}; the settings say {_and(wanted)}.",
             f"`praxis down` first, or set {setting}={running[0]} as when it was started.",
         )
 

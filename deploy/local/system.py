@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Self
 
 from deploy.local import kafka, mongodb, services
-from deploy.local.failures import Failure
+from deploy.local.failures import Failure, RunsElsewhere
 from deploy.local.kafka import Kafka
 from deploy.local.mongodb import MongoDB
 from deploy.local.processes import (
@@ -269,7 +269,10 @@ class System:
     ) -> Callable[[], Status]:
         def ask() -> Status:
             state, pid = child.state, child.pid
-            reason = waiting_for() if state is State.RUNNING else None
+            try:
+                reason = waiting_for() if child.runs_here() else None
+            except RunsElsewhere as elsewhere:
+                reason = elsewhere.what
             ready = state is State.RUNNING and reason is None
             return Status(child.name, state.value, ready, address, pid, reason, str(child.log_file))
 

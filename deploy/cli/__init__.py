@@ -1,0 +1,30 @@
+"""The `praxis` command: its subcommands, each in a module of its own, put together here."""
+
+import sys
+
+import typer
+
+from deploy.cli import lifecycle
+from deploy.cli.printing import complain
+from deploy.local.failures import Failure
+
+app = typer.Typer(
+    name="praxis",
+    help="Communities of practice and the value they produce, on this machine.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command("up")(lifecycle.up)
+app.command("down")(lifecycle.down)
+app.command("status")(lifecycle.status)
+# Further commands are registered here, one line each: app.command("demo")(demo.demo)
+
+
+def main() -> None:
+    """Run the command; a failure is told with its remedy, without a traceback, and exits with 1."""
+    try:
+        app()
+    except Failure as failure:
+        complain(failure)
+        sys.exit(1)

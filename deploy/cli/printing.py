@@ -1,0 +1,40 @@
+"""How the command speaks: results on stdout, progress and failures on stderr."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.text import Text
+
+from deploy.local.failures import Failure
+from deploy.local.processes import Say
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+@contextmanager
+def progress(first: str) -> Iterator[Say]:
+    """One line that says what is being waited for; where nobody watches, a line for each new thing."""
+    if not err.is_terminal:
+        told: set[str] = set()
+
+        def tell(text: str) -> None:
+            if text not in told:
+                told.add(text)
+                err.print(Text(text))
+
+        yield tell
+        return
+    with err.status(Text(first)) as status:
+        yield lambda text: status.update(Text(text))
+
+
+def complain(failure: Failure) -> None:
+    err.print(Text(failure.what, style="bold red"))
+    if failure.remedy:
+        err.print(Text(f"What to do: {failure.remedy}"))
+    if failure.log:
+        err.print(Text("Its last lines:"))
+        for line in failure.log:
+            err.print(Text(f"  {line}", style="dim"))
