@@ -15,9 +15,7 @@ log = structlog.get_logger(__name__)
 class Lease:
     """The lease `name` in a database's `leases`; time is the server's, so that clocks need not agree."""
 
-    def __init__(
-        self, db: Database, name: str, holder: str, lasts: timedelta = timedelta(seconds=10)
-    ) -> None:
+    def __init__(self, db: Database, name: str, holder: str, lasts: timedelta = timedelta(seconds=10)) -> None:
         self._leases, self._name, self._holder, self._lasts = db.leases, name, holder, lasts
 
     async def take(self) -> bool:

@@ -101,11 +101,7 @@ def _was_in_vain(problem: PyMongoError) -> bool:
     """
     details = getattr(problem, "details", None) or {}
     duplicate = any(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", [details]))
-    return (
-        duplicate
-        or isinstance(problem, ConnectionFailure)
-        or problem.has_error_label("TransientTransactionError")
-    )
+    return duplicate or isinstance(problem, ConnectionFailure) or problem.has_error_label("TransientTransactionError")
 
 
 async def find_across(

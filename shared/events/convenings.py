@@ -66,8 +66,6 @@ class PersonAttended(Fact):
     minutes: int | None = Field(default=None, ge=1, le=24 * 60)
 
 
-ConveningFact = (
-    ConveningScheduled | ConveningRescheduled | ConveningHeld | ConveningCancelled | AttendanceTaken
-)
+ConveningFact = ConveningScheduled | ConveningRescheduled | ConveningHeld | ConveningCancelled | AttendanceTaken
 ParticipationFact = RegistrationMade | RegistrationWithdrawn | PersonAttended
 ConveningsFact = ConveningFact | ParticipationFact | AffiliationFact

@@ -50,9 +50,7 @@ class Question(BaseModel):
         if worded and len(set(self.answers)) < max(2, len(self.answers)):
             raise ValueError(f"question '{self.question_id}' needs two or more different answers")
         if not worded and self.answers:
-            raise ValueError(
-                f"question '{self.question_id}' takes no list of answers: its scale is {self.scale}"
-            )
+            raise ValueError(f"question '{self.question_id}' takes no list of answers: its scale is {self.scale}")
         return self
 
 

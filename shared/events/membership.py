@@ -224,9 +224,7 @@ class MemberCompleted(Fact):
 
 AffiliationFact = AffiliationBegan | AffiliationEnded
 ProgrammeFact = ProgrammeCommissioned | ProgrammeFollowed | DesignGroupMet | DomainsDecided
-OrganisationFact = (
-    OrganisationRegistered | OrganisationRenamed | OrganisationJoinedBoard | OrganisationJoinedNetwork
-)
+OrganisationFact = OrganisationRegistered | OrganisationRenamed | OrganisationJoinedBoard | OrganisationJoinedNetwork
 PersonFact = PersonRegistered | AffiliationFact
 MembershipFact = MemberJoined | MemberLeft | MemberCompleted
 CommunityFact = CommunityFounded | CommunityClosed | DesignGroupMet | DomainsDecided

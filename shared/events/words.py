@@ -59,9 +59,7 @@ class CoarseDate(str):
 def _last_day(text: str) -> str:
     match = _COARSE.fullmatch(text)
     if match is None:
-        raise ValueError(
-            f"'{text}' is not a date: write 2019-01-31, or 2019-01 or 2019 where no more is known"
-        )
+        raise ValueError(f"'{text}' is not a date: write 2019-01-31, or 2019-01 or 2019 where no more is known")
     year, month, day = int(match[1]), int(match[2] or 12), match[3]
     if not 1 <= month <= 12 or year < 1:
         raise ValueError(f"'{text}' does not exist: there is no such month")

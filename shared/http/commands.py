@@ -23,9 +23,7 @@ class Accepted(BaseModel):
         description="Where its facts stand. Send them back as `Praxis-After` to read views that include them.",
         examples=[["membership/community.rehabilitation@41"]],
     )
-    unchanged: bool = Field(
-        description="All was as commanded already, or the command came again: nothing was added."
-    )
+    unchanged: bool = Field(description="All was as commanded already, or the command came again: nothing was added.")
 
 
 class Writes(Protocol):
@@ -45,9 +43,7 @@ class RequestWriter:
     async def __call__(self, decider: Decider[C, S], key: tuple[str, ...], command: C) -> Accepted:
         return await self.answering(Accepted, decider, key, command)
 
-    async def answering(
-        self, answer: type[A], decider: Decider[Any, Any], key: tuple[str, ...], command: Command
-    ) -> A:
+    async def answering(self, answer: type[A], decider: Decider[Any, Any], key: tuple[str, ...], command: Command) -> A:
         """As a call, with an answer that holds more than positions."""
         written = await self._writes(decider, key, command, self._envelope)
         told = self._response.headers
@@ -73,9 +69,7 @@ async def _request_writer(
     praxis_after: Annotated[str | None, Header(description="Positions that the command builds on.")] = None,
 ) -> RequestWriter:
     body = await request.body()
-    digest = hashlib.sha256(
-        f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body
-    ).hexdigest()
+    digest = hashlib.sha256(f"{request.method} {request.url.path}?{request.url.query}\n".encode() + body).hexdigest()
     envelope = Envelope(
         idempotency_key=headers.parse_idempotency_key(idempotency_key) or str(uuid.uuid4()),
         digest=digest,

@@ -95,7 +95,9 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
     found = error.errors()
     if any(one["type"] == "json_invalid" for one in found):
         where = found[0]["loc"][-1]
-        detail = f"The body is not JSON: {found[0].get('ctx', {}).get('error', 'it cannot be read')}, at character {where}"
+        detail = (
+            f"The body is not JSON: {found[0].get('ctx', {}).get('error', 'it cannot be read')}, at character {where}"
+        )
         return problem(
             request,
             400,
@@ -106,9 +108,7 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
         )
     errors = [FieldProblem(field=_field(one["loc"]), detail=one["msg"]) for one in found]
     detail = "; ".join(f"{one.field}: {one.detail}" for one in errors)
-    return problem(
-        request, 422, "Some fields are not as they must be", detail, name="invalid-fields", errors=errors
-    )
+    return problem(request, 422, "Some fields are not as they must be", detail, name="invalid-fields", errors=errors)
 
 
 def _field(location: Sequence[int | str]) -> str:
@@ -147,7 +147,5 @@ async def _database_away(request: Request, error: Exception) -> JSONResponse:
 
 async def _unexpected(request: Request, error: Exception) -> JSONResponse:
     log.error("request.failed", path=request.url.path, exc_info=error)
-    detail = (
-        "This is a fault of ours: it is logged under the trace id in the `traceparent` header of this answer"
-    )
+    detail = "This is a fault of ours: it is logged under the trace id in the `traceparent` header of this answer"
     return problem(request, 500, "Something went wrong here", detail, name="unexpected")

@@ -108,9 +108,7 @@ class Follower:
             await asyncio.gather(hinting, return_exceptions=True)
             await consumer.stop()
 
-    async def _put(
-        self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, Sequence[Record]]
-    ) -> None:
+    async def _put(self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, Sequence[Record]]) -> None:
         puts = [self._sink.put(number, batches) for number, batches in by_partition(records).items()]
         for outcome in await asyncio.gather(*puts, return_exceptions=True):
             if isinstance(outcome, BeginsBeyond):
@@ -138,19 +136,13 @@ class Follower:
             return True
         names = [topic_name(topic) for topic in self._topics]
         places = [
-            TopicPartition(name, number)
-            for name in names
-            for number in consumer.partitions_for_topic(name) or ()
+            TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()
         ]
         if not places:
             return True
         ends = await consumer.end_offsets(places)
-        stored = {
-            number: await self._sink.next_offsets(number) for number in {place.partition for place in places}
-        }
-        return any(
-            stored[place.partition][place.topic.removesuffix(".events")] < end for place, end in ends.items()
-        )
+        stored = {number: await self._sink.next_offsets(number) for number in {place.partition for place in places}}
+        return any(stored[place.partition][place.topic.removesuffix(".events")] < end for place, end in ends.items())
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]

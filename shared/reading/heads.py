@@ -63,9 +63,7 @@ async def unseen(
 class Waiting:
     """Waits until positions are seen. All waiters share one question at a time, asked as long as anybody waits."""
 
-    def __init__(
-        self, heads: Callable[[], AsyncCollection[Document]], topics: Collection[str] | None = None
-    ) -> None:
+    def __init__(self, heads: Callable[[], AsyncCollection[Document]], topics: Collection[str] | None = None) -> None:
         self._heads = heads
         self._topics = topics
         self._waiters: dict[asyncio.Future[None], set[Position]] = {}

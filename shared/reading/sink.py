@@ -6,12 +6,13 @@ a batch that is read again, a batch that begins too late. Nothing else has to be
 """
 
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
 import structlog
 from pymongo import ReplaceOne
+from pymongo.errors import PyMongoError
 
 from shared.events.fact import Position, Recorded, Stream
 from shared.kafka import NotUnderstood, Record, decode
@@ -65,9 +66,7 @@ class Unit:
     """How many documents of a collection may be kept for the next batches; 0 where others write them too."""
     fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
 
-    async def load(
-        self, collection: str, ids: Collection[str], restore: Callable[[Document], V]
-    ) -> dict[str, V]:
+    async def load(self, collection: str, ids: Collection[str], restore: Callable[[Document], V]) -> dict[str, V]:
         """The documents of these ids that exist, from the cache or in one read."""
         cache = self.partition.caches.get(collection)
         held = {id: value for id in ids if cache and (value := cache.get(id)) is not None}
@@ -142,13 +141,32 @@ class Sink:
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
         """Fold a partition number's records, by topic and in order of offset; returns once that is committed.
 
+        A batch that cannot be folded is halved until the culprit stands alone, which becomes a dead letter.
+
         Raises:
             BeginsBeyond: nothing was folded.
         """
+        try:
+            await self._commit(number, records)
+        except (BeginsBeyond, PyMongoError):
+            raise
+        except Exception as problem:
+            if sum(map(len, records.values())) == 1:
+                log.exception("fact.not_folded", partition=number)
+                await self._commit(number, records, unfoldable=repr(problem))
+                return
+            for half in _halves(records):
+                await self.put(number, half)
+
+    async def _commit(
+        self, number: int, records: Mapping[str, Sequence[Record]], *, unfoldable: str | None = None
+    ) -> None:
         while True:
             try:
                 with COMMIT_SECONDS.time():
-                    after = await transact(self._client, lambda session: self._fold(number, records, session))
+                    after = await transact(
+                        self._client, lambda session: self._fold(number, records, unfoldable, session)
+                    )
             except _Fenced:
                 FENCED.inc()
                 log.warning("partition.fenced", partition=number)
@@ -157,7 +175,7 @@ class Sink:
             return
 
     async def _fold(
-        self, number: int, records: Mapping[str, Sequence[Record]], session: Session
+        self, number: int, records: Mapping[str, Sequence[Record]], unfoldable: str | None, session: Session
     ) -> Partition:
         # popped: whatever happens now, the cache is trusted again only after a commit
         partition = self._trusted.pop(number, None) or await self._load(number, session)
@@ -166,7 +184,7 @@ class Sink:
         if not news:
             return partition
         unit = Unit(self._db, session, partition, self._cached)
-        facts, letters = _decoded(news)
+        facts, letters = _decoded(news, unfoldable)
         seen = await self._seen(unit, facts, letters)
         fresh = [fact for fact in facts if seen[fact.stream].take(fact.version)]
         for letter in letters:
@@ -199,12 +217,8 @@ class Sink:
         stored = document["next"] if document else {}
         return {topic: stored.get(topic, 0) for topic in self._topics}
 
-    async def _seen(
-        self, unit: Unit, facts: Sequence[Recorded], letters: Sequence[DeadLetter]
-    ) -> dict[Stream, Seen]:
-        streams = {fact.stream for fact in facts} | {
-            letter.position.stream for letter in letters if letter.position
-        }
+    async def _seen(self, unit: Unit, facts: Sequence[Recorded], letters: Sequence[DeadLetter]) -> dict[Stream, Seen]:
+        streams = {fact.stream for fact in facts} | {letter.position.stream for letter in letters if letter.position}
         known = await unit.load(self.heads, [str(stream) for stream in streams], Seen.restored)
         return {stream: known.get(str(stream)) or Seen() for stream in streams}
 
@@ -231,18 +245,30 @@ class Sink:
             if not result.matched_count:
                 raise _Fenced
         else:
-            await self._db[self.partitions].insert_one(
-                {"_id": partition.number, "next": following}, session=session
-            )
+            await self._db[self.partitions].insert_one({"_id": partition.number, "next": following}, session=session)
         for collection, values in unit.fresh.items():
             partition.caches.setdefault(collection, Cache(self._cached)).update(values)
         partition.next, partition.stored = following, True
 
 
-def _decoded(news: Mapping[str, Sequence[Record]]) -> tuple[list[Recorded], list[DeadLetter]]:
+def _halves(records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Sequence[Record]]]:
+    """The batch in two parts, which keep the order within each topic."""
+    middle = sum(map(len, records.values())) // 2
+    first, second = dict[str, Sequence[Record]](), dict[str, Sequence[Record]]()
+    for topic, batch in records.items():
+        first[topic], second[topic] = batch[:middle], batch[middle:]
+        middle = max(middle - len(batch), 0)
+    yield {topic: batch for topic, batch in first.items() if batch}
+    yield {topic: batch for topic, batch in second.items() if batch}
+
+
+def _decoded(news: Mapping[str, Sequence[Record]], unfoldable: str | None) -> tuple[list[Recorded], list[DeadLetter]]:
     facts, letters = list[Recorded](), list[DeadLetter]()
     for batch in news.values():
         for record in batch:
+            if unfoldable:
+                letters.append(DeadLetter(record, unfoldable, _position(record)))
+                continue
             try:
                 facts.append(decode(record))
             except NotUnderstood as problem:

@@ -79,20 +79,14 @@ class Ledger:
 
     async def write(self) -> None:
         heads = [
-            _move(stream, head)
-            for stream, head in self.heads.items()
-            if head.touched or head.version != head.loaded
+            _move(stream, head) for stream, head in self.heads.items() if head.touched or head.version != head.loaded
         ]
         if heads:
             await self.db.streams.bulk_write(heads, ordered=False, session=self.session)
         if self.recorded:
             pairs = list(zip(self.recorded, self.messages, strict=True))
-            await self.db.events.insert_many(
-                [_event(*pair) for pair in pairs], ordered=False, session=self.session
-            )
-            await self.db.outbox.insert_many(
-                [_outgoing(*pair) for pair in pairs], ordered=False, session=self.session
-            )
+            await self.db.events.insert_many([_event(*pair) for pair in pairs], ordered=False, session=self.session)
+            await self.db.outbox.insert_many([_outgoing(*pair) for pair in pairs], ordered=False, session=self.session)
 
 
 def _move(stream: Stream, head: Head) -> InsertOne[Document] | UpdateOne:

@@ -17,9 +17,5 @@ TRANSACTION_SECONDS = Histogram(
     buckets=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10],
 )
 RELAYED = Counter("praxis_relayed_total", "Messages that Kafka acknowledged", ["topic"])
-RELAY_FAILURES = Counter(
-    "praxis_relay_failures_total", "Times that the relay threw its producer away and began again"
-)
-OUTBOX_AGE_SECONDS = Gauge(
-    "praxis_outbox_relay_seconds", "How long the last relayed batch took from read to deletion"
-)
+RELAY_FAILURES = Counter("praxis_relay_failures_total", "Times that the relay threw its producer away and began again")
+OUTBOX_AGE_SECONDS = Gauge("praxis_outbox_relay_seconds", "How long the last relayed batch took from read to deletion")

@@ -33,9 +33,7 @@ class PatientWriter:
         self._writer, self._waiting, self._is_behind = writer, waiting, is_behind
         self._within, self._moment = within, moment
 
-    async def __call__(
-        self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope
-    ) -> Written:
+    async def __call__(self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope) -> Written:
         """As the writer's.
 
         Raises:
@@ -43,9 +41,7 @@ class PatientWriter:
         """
         missing = await self._waiting.until_seen(envelope.after, self._within)
         if missing:
-            raise Unavailable(
-                f"Not arrived here yet: {', '.join(map(str, missing))}. Come again", field="Praxis-After"
-            )
+            raise Unavailable(f"Not arrived here yet: {', '.join(map(str, missing))}. Come again", field="Praxis-After")
         deadline = asyncio.get_running_loop().time() + self._moment.total_seconds()
         while True:
             try:
@@ -54,8 +50,6 @@ class PatientWriter:
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(PAUSE_S)
                 elif await self._is_behind():
-                    raise Unavailable(
-                        f"{unknown.detail}; it may still be on its way", field=unknown.field
-                    ) from None
+                    raise Unavailable(f"{unknown.detail}; it may still be on its way", field=unknown.field) from None
                 else:
                     raise

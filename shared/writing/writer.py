@@ -67,9 +67,7 @@ Outcome = Written | Exception
 class Writer:
     """Runs deciders against one service's database. One per process; `run` must be running."""
 
-    def __init__(
-        self, client: Client, db: Database, *, most_waiting: int = 10_000, most_at_once: int = 1_000
-    ) -> None:
+    def __init__(self, client: Client, db: Database, *, most_waiting: int = 10_000, most_at_once: int = 1_000) -> None:
         self._client = client
         self._db = db
         self._waiting: asyncio.Queue[_Pending] = asyncio.Queue(most_waiting)
@@ -77,9 +75,7 @@ class Writer:
         self.committed = asyncio.Event()
         """Set after every commit: the relay's doorbell."""
 
-    async def __call__(
-        self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope
-    ) -> Written:
+    async def __call__(self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope) -> Written:
         """Carry the command out, and return once that is committed.
 
         Raises:
@@ -104,9 +100,7 @@ class Writer:
                 await self._carry_out(batch)
         finally:
             while not self._waiting.empty():
-                _answer(
-                    self._waiting.get_nowait(), Unavailable("The service is stopping: send the command again")
-                )
+                _answer(self._waiting.get_nowait(), Unavailable("The service is stopping: send the command again"))
 
     async def _carry_out(self, batch: Sequence[_Pending]) -> None:
         BATCH_COMMANDS.observe(len(batch))
@@ -124,9 +118,7 @@ class Writer:
             await self._carry_out(batch[middle:])
         except BaseException:
             for pending in batch:
-                _answer(
-                    pending, Unavailable("The service is stopping: send the command again under the same key")
-                )
+                _answer(pending, Unavailable("The service is stopping: send the command again under the same key"))
             raise
         else:
             self.committed.set()
@@ -237,9 +229,7 @@ class _Unit:
         thing = subject(after)
         for name, state in states(after):
             kept = (
-                state.model_copy(update={"version": version})
-                if state is thing and version != state.version
-                else state
+                state.model_copy(update={"version": version}) if state is thing and version != state.version else state
             )
             if kept is not old[name]:
                 self.states[kept.collection, kept.key] = self.changed[kept.collection, kept.key] = kept
@@ -279,9 +269,7 @@ class ChangedSince(PreconditionFailed):
 
 def _replay(receipt: Document, envelope: Envelope) -> Written:
     if receipt["digest"] != envelope.digest:
-        raise KeyReused(
-            "This Idempotency-Key came with another command before: use a new one", field="Idempotency-Key"
-        )
+        raise KeyReused("This Idempotency-Key came with another command before: use a new one", field="Idempotency-Key")
     positions = tuple(Position.parse(text) for text in receipt["positions"])
     return Written(positions, receipt["version"], receipt["answer"], replayed=True)
 

@@ -1,0 +1,100 @@
+"""The composition root of the metrics processor: Faust and the worker, with health and metrics over HTTP."""
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from fastapi import FastAPI
+from pymongo.errors import DuplicateKeyError
+
+from services.metrics.dead_letters import bury, dead_topic
+from services.metrics.fold import Fold
+from services.metrics.settings import Settings
+from services.metrics.stream import Stream
+from services.metrics.worker import Worker
+from shared.events.fact import SOURCE_TOPICS
+from shared.http.app import application
+from shared.kafka import ensure_topics, topic_name
+from shared.lease import Lease
+from shared.mongo import Database, connect
+from shared.reading.sink import Sink
+from shared.running import Tasks, mongo_check, until_done
+from shared.views.builds import BUILDS, CURRENT, FIRST, Build
+from shared.writing.relay import Relay
+
+
+async def current_build(db: Database) -> Build:
+    """The build that the pointer names; the first, if there is none yet."""
+    try:
+        await db[BUILDS].insert_one({"_id": CURRENT, "build": FIRST.number})
+    except DuplicateKeyError:
+        pointer = await db[BUILDS].find_one({"_id": CURRENT})
+        return Build(pointer["build"]) if pointer else FIRST
+    return FIRST
+
+
+class Processor:
+    """One worker process: starts when MongoDB and Kafka are there, and ends loudly when Faust does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.client = connect(settings.mongo)
+        self.db = self.client[settings.database]
+        self.waits_for: str | None = "MongoDB and Kafka"
+
+    async def run(self) -> None:
+        settings = self.settings
+        sources = [topic_name(topic) for topic in SOURCE_TOPICS]
+        topics = [*sources, *map(dead_topic, sources)]
+        await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
+        await until_done(self._prepare)
+        sink = Sink(
+            self.client,
+            self.db,
+            SOURCE_TOPICS,
+            self.fold,
+            bury,
+            heads=self.build.heads,
+            partitions=self.build.partitions,
+            cached=settings.most_cached,
+        )
+        stream = Stream(settings, sink)
+        worker = Worker(stream, sink)
+        self.waits_for = "partitions to be assigned"
+        committed = asyncio.Event()
+        relay = Relay(self.db, settings.kafka, committed)
+        lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
+        async with Tasks() as tasks:
+            tasks.start("relay", lease.while_held(relay.run))
+            tasks.start("worker", worker.run())
+            await stream.start()
+            tasks.start("hint", worker.hint())
+            self.waits_for = None
+            try:
+                await stream.wait_until_stopped()
+            finally:
+                await stream.stop()
+        raise stream.lost or RuntimeError("Faust stopped by itself: see the lines above")
+
+    async def _prepare(self) -> None:
+        self.build = await current_build(self.db)
+        self.fold = Fold(self.build)
+        await self.fold.prepare(self.db)
+        await self.db.outbox.create_index("topic")
+
+    async def check(self) -> str | None:
+        return self.waits_for
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
+    processor = Processor(Settings())
+    async with Tasks() as tasks:
+        tasks.start("processor", processor.run())
+        yield {"checks": {"mongo": mongo_check(processor.client), "stream": processor.check}}
+    await processor.client.close()
+
+
+app = application("Praxis metrics", lifespan)

@@ -1,0 +1,100 @@
+"""The Faust application: it owns topics, group and assignment, and hands over whole polls of records.
+
+Faust's own acknowledgements are never used: what is folded, and where reading goes on, stands in MongoDB.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import faust
+import structlog
+import yarl
+from aiokafka import TopicPartition
+from faust.transport.drivers import aiokafka as driver
+
+from services.metrics.settings import Settings
+from shared.events.fact import SOURCE_TOPICS
+from shared.kafka import Record, topic_name
+from shared.reading.follower import LostLog, offsets_to_seek
+from shared.reading.sink import Sink
+
+log = structlog.get_logger(__name__)
+
+Poll = Mapping[TopicPartition, Sequence[Record]]
+
+
+class BatchConsumer(driver.Consumer):
+    """Puts whole polls on the application's queue, and goes on from where MongoDB says."""
+
+    app: "Stream"
+
+    async def _drain_messages(self, fetcher: Any) -> None:
+        while not (self.should_stop or fetcher.should_stop):
+            records, _ = await self._wait_next_records(1.0)
+            if records and self.flow_active:
+                await self.app.polls.put((self.app.consumer_generation_id, records))
+
+    async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
+        """Called by Faust between assignment and resuming."""
+        consumer = self._thread._ensure_consumer()
+        try:
+            offsets = await self._thread.call_thread(offsets_to_seek, consumer, self.app.sink, self.assignment())
+        except LostLog as problem:
+            self.app.lost = problem
+            raise
+        await self.seek_wait(offsets)
+        log.info("partitions.assigned", count=len(offsets), generation=self.app.consumer_generation_id)
+        self.app.assigned = len(offsets)
+        return offsets  # type: ignore[no-any-return]
+
+    async def hint(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Commit offsets to Kafka, for lag displays only."""
+        await self._commit(offsets)
+
+
+class BatchTransport(driver.Transport):
+    Consumer = BatchConsumer
+
+
+class Stream(faust.App):
+    """The application of one worker. `polls` is small on purpose: that is the back-pressure."""
+
+    def __init__(self, settings: Settings, sink: Sink) -> None:
+        broker = f"kafka://{settings.kafka}"
+        super().__init__(
+            settings.group,
+            broker=broker,
+            store="memory://",
+            datadir=settings.data_dir,
+            autodiscover=False,
+            web_enabled=False,
+            topic_disable_leader=True,
+            topic_allow_declare=False,
+            topic_partitions=settings.partitions,
+            stream_wait_empty=False,
+            key_serializer="raw",
+            value_serializer="raw",
+            broker_session_timeout=settings.session_timeout.total_seconds(),
+            broker_heartbeat_interval=settings.session_timeout.total_seconds() / 5,
+            consumer_max_fetch_size=4 * 1024 * 1024,
+            consumer_auto_offset_reset="earliest",
+        )
+        self.transport = BatchTransport([yarl.URL(broker)], self)
+        self.sink = sink
+        self.polls: asyncio.Queue[tuple[int, Poll]] = asyncio.Queue(2)
+        self.assigned = 0
+        self.lost: LostLog | None = None
+        for topic in SOURCE_TOPICS:  # an idle agent per topic keeps the subscription
+            self.agent(self.topic(topic_name(topic), value_serializer="raw", key_serializer="raw"), name=topic)(_idle)
+
+    @property
+    def batches(self) -> BatchConsumer:
+        """The consumer, by the type that the transport makes."""
+        assert isinstance(self.consumer, BatchConsumer)
+        return self.consumer
+
+
+async def _idle(stream: Any) -> None:
+    async for _ in stream:
+        pass

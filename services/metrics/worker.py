@@ -1,0 +1,79 @@
+"""The worker: whatever arrived while the last transactions were in flight is the next batch."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+from aiokafka import TopicPartition
+from aiokafka.errors import KafkaError
+
+from services.metrics.stream import Poll, Stream
+from shared.kafka import Record, topic_name
+from shared.reading.follower import by_partition
+from shared.reading.sink import BeginsBeyond, Sink
+
+log = structlog.get_logger(__name__)
+
+HINT_EVERY_S = 1.0
+
+
+class Worker:
+    """Takes what the stream hands over and puts it into the sink, a transaction per partition number at once."""
+
+    def __init__(self, stream: Stream, sink: Sink) -> None:
+        self._stream, self._sink = stream, sink
+        self._folded: dict[TopicPartition, int] = {}
+
+    async def run(self) -> None:
+        while True:
+            polls = [await self._stream.polls.get()]
+            while not self._stream.polls.empty():
+                polls.append(self._stream.polls.get_nowait())
+            generation = self._stream.consumer_generation_id
+            await self._fold(_merged(poll for its, poll in polls if its == generation))
+
+    async def _fold(self, records: Poll) -> None:
+        batches = by_partition(records)
+        outcomes = await asyncio.gather(
+            *(self._sink.put(number, batch) for number, batch in batches.items()), return_exceptions=True
+        )
+        for (number, batch), outcome in zip(batches.items(), outcomes, strict=True):
+            match outcome:
+                case None:
+                    self._note(number, batch)
+                case BeginsBeyond():
+                    await self._seek_back(outcome)
+                case BaseException():
+                    raise outcome
+
+    def _note(self, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
+        for topic, records in batch.items():
+            self._folded[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
+
+    async def _seek_back(self, outcome: BeginsBeyond) -> None:
+        log.warning("partition.sought_back", partition=outcome.partition, next=outcome.next)
+        assigned = self._stream.batches.assignment()
+        places = {TopicPartition(topic_name(topic), outcome.partition): at for topic, at in outcome.next.items()}
+        await self._stream.batches.seek_wait({place: at for place, at in places.items() if place in assigned})
+
+    async def hint(self) -> None:
+        """Tell Kafka about once a second how far we are: a hint for lag displays, never what reading goes on from."""
+        while True:
+            await asyncio.sleep(HINT_EVERY_S)
+            assigned = self._stream.batches.assignment()
+            hints = {place: offset for place, offset in self._folded.items() if place in assigned}
+            self._folded.clear()
+            try:
+                if hints:
+                    await self._stream.batches.hint(hints)
+            except KafkaError as problem:
+                log.debug("worker.no_hint", reason=repr(problem))
+
+
+def _merged(polls: Iterable[Poll]) -> Poll:
+    merged: dict[TopicPartition, list[Record]] = defaultdict(list)
+    for poll in polls:
+        for place, records in poll.items():
+            merged[place].extend(records)
+    return merged

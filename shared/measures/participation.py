@@ -1,0 +1,199 @@
+"""Who came: participants, attendances, first-recorded, registration and what became of it, retention."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, firsts
+from shared.measures.membership import affiliation_keys
+from shared.views.records import ConveningRecord, ParticipationRecord
+
+
+def _participants(record: ParticipationRecord) -> Iterator[Contribution]:
+    return firsts(record.attended.values(), lambda day: {WHOLE} | affiliation_keys(record.affiliated(day)))
+
+
+PARTICIPANTS = Measure(
+    name="participants",
+    title="Participants",
+    unit="people",
+    counts="People with at least one known attendance at a held convening up to the day, each once.",
+    excludes="Members who never came, and whoever came to convenings whose attendance is unknown.",
+    source="Health Innovation Network, Communities of Practice: 'participants representing varied organisations, roles'",
+    cycle=Cycle.IMMEDIATE,
+    mechanisms=("connecting", "collaborating"),
+    by=("organisation", "service", "profession"),
+    record=ParticipationRecord,
+    contributions=_participants,
+)
+
+DISTINCT_PARTICIPANTS = Measure(
+    name="distinct-participants",
+    title="Participants across the communities",
+    unit="people",
+    counts="People with at least one known attendance at a held convening of any of the communities, each once.",
+    excludes="Nobody twice: it is a union over the communities, not a sum. The host's staff is included and stated apart.",
+    source=PARTICIPANTS.source,
+    cycle=Cycle.IMMEDIATE,
+    mechanisms=("connecting", "collaborating"),
+    by=("organisation", "service", "profession"),
+)
+
+HOST_STAFF = Measure(
+    name="host-staff-participants",
+    title="Host's staff among the participants",
+    unit="people",
+    counts="Participants who were affiliated with the organisation that hosts the community on a day they came.",
+    excludes="Everybody else.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+)
+
+
+def _attendances(record: ParticipationRecord) -> Iterator[Contribution]:
+    for convening, day in record.attended.items():
+        yield day, WHOLE, 1
+        yield day, f"convening={convening}", 1
+        for affiliation in {a.organisation_id for a in record.affiliated(day)} - {None}:
+            yield day, f"organisation={affiliation}", 1
+
+
+ATTENDANCES = Measure(
+    name="attendances",
+    title="Attendances",
+    unit="attendances",
+    counts="Known attendances at held convenings: somebody who came to three counts three times.",
+    excludes="Registrations. Convenings whose attendance is unknown, which are counted under unknown.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+    by=("convening", "organisation"),
+    record=ParticipationRecord,
+    contributions=_attendances,
+)
+
+
+def _first_recorded(record: ParticipationRecord) -> Iterator[Contribution]:
+    if record.attended:
+        convening, day = min(record.attended.items(), key=lambda item: (item[1], item[0]))
+        yield day, WHOLE, 1
+        yield day, f"convening={convening}", 1
+
+
+FIRST_RECORDED = Measure(
+    name="first-recorded",
+    title="First recorded attendances",
+    unit="people",
+    counts="People whose earliest attendance on record in the community is at this convening.",
+    excludes="It is not first-time: they may have come before, where an earlier attendance is unknown or records begin.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+    by=("convening",),
+    record=ParticipationRecord,
+    contributions=_first_recorded,
+)
+
+
+def _registrations(record: ParticipationRecord) -> Iterator[Contribution]:
+    for convening, registration in record.registered.items():
+        yield registration.registered_on, WHOLE, 1
+        yield registration.registered_on, f"convening={convening}", 1
+        if registration.withdrawn_on is not None:
+            yield registration.withdrawn_on, WHOLE, -1
+            yield registration.withdrawn_on, f"convening={convening}", -1
+
+
+REGISTRATIONS = Measure(
+    name="registrations",
+    title="Registrations",
+    unit="registrations",
+    counts="Registrations for convenings that were not withdrawn.",
+    excludes="Withdrawn ones, and people who came without registering.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+    by=("convening",),
+    record=ParticipationRecord,
+    contributions=_registrations,
+)
+
+
+def _came_registered(record: ParticipationRecord, registered: bool) -> Iterator[Contribution]:
+    for convening, day in record.attended.items():
+        registration = record.registered.get(convening)
+        if (registration is not None and registration.withdrawn_on is None) is registered:
+            yield day, WHOLE, 1
+            yield day, f"convening={convening}", 1
+
+
+REGISTERED_AND_CAME = Measure(
+    name="registered-and-came",
+    title="Registered and came",
+    unit="attendances",
+    counts="Attendances of people whose registration stood.",
+    excludes="Walk-ins.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+    by=("convening",),
+    record=ParticipationRecord,
+    contributions=lambda record: _came_registered(record, registered=True),
+)
+
+WALK_INS = Measure(
+    name="walk-ins",
+    title="Walk-ins",
+    unit="attendances",
+    counts="Attendances without a registration that stood.",
+    excludes="Attendances of people who had registered.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+    by=("convening",),
+    record=ParticipationRecord,
+    contributions=lambda record: _came_registered(record, registered=False),
+)
+
+SHOW_UP = Measure(
+    name="show-up",
+    title="Show-up",
+    unit="share",
+    counts="Registered and came / registrations that were not withdrawn, of one convening.",
+    excludes="Walk-ins: it is never attendances over registrations. None where nobody registered or attendance is unknown.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+)
+
+RETENTION = Measure(
+    name="retention",
+    title="Retention",
+    unit="share",
+    counts="Of those who came to a held convening and had not left the community when the next was held, the share who "
+    "came to that one too. Cancelled ones are skipped; people who never were members have not left.",
+    excludes="None for the last convening, and where attendance at either is unknown.",
+    source="Praxis: shared/measures/participation.py",
+    cycle=Cycle.IMMEDIATE,
+)
+
+
+def in_order(convenings: Iterable[ConveningRecord], as_at: str) -> list[ConveningRecord]:
+    """The convenings held up to a day, in order of their days, and of their ids within a day."""
+    held = [c for c in convenings if c.held_on is not None and c.held_on <= as_at]
+    return sorted(held, key=lambda convening: (convening.held_on or "", convening.convening_id))
+
+
+def retention(
+    held: Sequence[ConveningRecord], participations: Sequence[ParticipationRecord]
+) -> dict[str, tuple[float | None, int]]:
+    """Retention after each convening: id -> (share, those who had come and not left). `held` is in order."""
+    came: dict[str, list[ParticipationRecord]] = {convening.convening_id: [] for convening in held}
+    for participation in participations:
+        for convening_id in participation.attended:
+            if convening_id in came:
+                came[convening_id].append(participation)
+    shares: dict[str, tuple[float | None, int]] = {}
+    for convening, following in zip(held, held[1:], strict=False):
+        assert following.held_on is not None
+        if not (convening.attendance_known and following.attendance_known):
+            shares[convening.convening_id] = (None, 0)
+            continue
+        stayed = [p for p in came[convening.convening_id] if not p.has_left(following.held_on)]
+        again = sum(following.convening_id in participation.attended for participation in stayed)
+        shares[convening.convening_id] = (again / len(stayed) if stayed else None, len(stayed))
+    if held:
+        shares[held[-1].convening_id] = (None, 0)
+    return shares
