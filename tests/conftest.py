@@ -1,4 +1,4 @@
-"""Fixtures of all tests: real engines, and the whole system by its public door. Started when first asked for."""
+"""Fixtures of all tests: real engines, and the whole system, each started when first asked for."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -45,6 +45,8 @@ def system(kafka: str, mongo: str) -> Iterator[System]:
 def own_system() -> Iterator[System]:
     """A system with engines of its own, not started: for tests that kill and restart. Call `up` yourself."""
     with temporary_home() as home, _stopped(System(home, Ports.free())) as system:
+        with skipped_where_unavailable():
+            system.fetch()
         yield system
 
 

@@ -93,7 +93,7 @@ class ContainerEngines:
     def mongo(self) -> str:
         if self._mongo is None:
             (port,) = free_ports(1)
-            # The same port inside and outside: the replica set's member has one name for itself and for clients.
+            # The same port inside and outside: a member has one name for itself and for clients.
             self._run(MONGO_IMAGE, {port: port}, command=f"--replSet rs0 --bind_ip_all --port {port}")
             _wait_for(MONGO_IMAGE, lambda: _no_primary(port))
             self._mongo = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"

@@ -115,6 +115,16 @@ class System:
     def pid(self, name: str) -> int | None:
         return self._child(name).pid
 
+    def fetch(self) -> None:
+        """Download what the engines are made of, unless it is there."""
+        engines = [engine for engine in (self._kafka, self._mongo) if engine]
+        with ThreadPoolExecutor(2) as threads:
+            list(threads.map(lambda engine: engine.fetch(self._say), engines))
+
+    def node(self, port: int) -> str:
+        """Name of the child that listens on this port, as of a replica set's primary."""
+        return next(child.name for child in self._children() if port in [at.port for at in child.listens])
+
     def up(self, *, engines_only: bool = False) -> Started:
         """Start what does not run and wait until all of it is ready."""
         begun = time.monotonic()
@@ -234,9 +244,7 @@ class System:
         for name in names:
             for listens in self._child(name).listens:
                 require_free(name, listens)
-        engines = [engine for engine in (self._kafka, self._mongo) if engine]
-        with ThreadPoolExecutor(2) as threads:
-            list(threads.map(lambda engine: engine.fetch(self._say), engines))
+        self.fetch()
 
     def _stop(self, children: Sequence[Child]) -> list[str]:
         running = [child for child in children if child.pid]
