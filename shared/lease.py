@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 import structlog
+from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared.mongo import Database
@@ -21,13 +22,18 @@ class Lease:
     async def take(self) -> bool:
         """Take it or prolong it; False where somebody else holds it."""
         until = {"$add": ["$$NOW", self._lasts // timedelta(milliseconds=1)]}
-        free = {"$or": [{"$eq": ["$holder", self._holder]}, {"$lt": ["$until", "$$NOW"]}]}
-        change = [{"$set": {"holder": self._holder, "until": until}}]
+        free = {"$or": [{"$eq": ["$holder", self._holder]}, {"$not": [{"$gt": ["$until", "$$NOW"]}]}]}
+        change = {
+            "holder": {"$cond": [free, self._holder, "$holder"]},
+            "until": {"$cond": [free, until, "$until"]},
+        }
         try:
-            result = await self._leases.update_one({"_id": self._name, "$expr": free}, change, upsert=True)
-        except DuplicateKeyError:
+            lease = await self._leases.find_one_and_update(
+                {"_id": self._name}, [{"$set": change}], upsert=True, return_document=ReturnDocument.AFTER
+            )
+        except DuplicateKeyError:  # two made it at once
             return False
-        return bool(result.matched_count or result.upserted_id)
+        return lease is not None and lease["holder"] == self._holder
 
     async def give_up(self) -> None:
         await self._leases.delete_one({"_id": self._name, "holder": self._holder})

@@ -16,7 +16,7 @@ from faust.transport.drivers import aiokafka as driver
 from services.metrics.settings import Settings
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
-from shared.reading.follower import LostLog, offsets_to_seek
+from shared.reading.follower import LostLog, check_log, stored_offsets
 from shared.reading.sink import Sink
 
 log = structlog.get_logger(__name__)
@@ -37,16 +37,19 @@ class BatchConsumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
         """Called by Faust between assignment and resuming."""
-        consumer = self._thread._ensure_consumer()
+        consumer, places = self._thread._ensure_consumer(), self.assignment()
+        stored = await stored_offsets(self.app.sink, places)
+        beginning = await self._thread.call_thread(consumer.beginning_offsets, places)
+        end = await self._thread.call_thread(consumer.end_offsets, places)
         try:
-            offsets = await self._thread.call_thread(offsets_to_seek, consumer, self.app.sink, self.assignment())
+            check_log(stored, beginning, end)
         except LostLog as problem:
             self.app.lost = problem
             raise
-        await self.seek_wait(offsets)
-        log.info("partitions.assigned", count=len(offsets), generation=self.app.consumer_generation_id)
-        self.app.assigned = len(offsets)
-        return offsets  # type: ignore[no-any-return]
+        await self.seek_wait(stored)
+        log.info("partitions.assigned", count=len(stored), generation=self.app.consumer_generation_id)
+        self.app.assigned = len(stored)
+        return stored
 
     async def hint(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit offsets to Kafka, for lag displays only."""

@@ -32,25 +32,27 @@ def by_partition(
     return grouped
 
 
-async def offsets_to_seek(
-    consumer: AIOKafkaConsumer, sink: Sink, assigned: Collection[TopicPartition]
-) -> dict[TopicPartition, int]:
-    """Where MongoDB says that reading goes on, checked against what Kafka still has.
+async def stored_offsets(sink: Sink, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where MongoDB says that reading goes on."""
+    stored = {number: await sink.next_offsets(number) for number in {place.partition for place in places}}
+    return {place: stored[place.partition][place.topic.removesuffix(".events")] for place in places}
+
+
+def check_log(
+    stored: Mapping[TopicPartition, int], beginning: Mapping[TopicPartition, int], end: Mapping[TopicPartition, int]
+) -> None:
+    """Check stored offsets against what Kafka still has.
 
     Raises:
         LostLog: facts between the stored offset and the log are gone, or the topic is another one.
     """
-    stored = {number: await sink.next_offsets(number) for number in {place.partition for place in assigned}}
-    wanted = {place: stored[place.partition][place.topic.removesuffix(".events")] for place in assigned}
-    beginning, end = await consumer.beginning_offsets(assigned), await consumer.end_offsets(assigned)
-    for place, offset in wanted.items():
+    for place, offset in stored.items():
         if not beginning[place] <= offset <= end[place]:
             raise LostLog(
                 f"{place.topic}, partition {place.partition}: reading is to go on at offset {offset}, but Kafka holds "
                 f"{beginning[place]} to {end[place]}. The log was cut or the topic was made anew: refill it from the "
                 f"services' events and rebuild"
             )
-    return wanted
 
 
 class Follower:
@@ -68,7 +70,7 @@ class Follower:
         """Follow for ever; while Kafka is away, try again with growing pauses.
 
         Raises:
-            LostLog: see `offsets_to_seek`.
+            LostLog: see `check_log`.
         """
         pause = FIRST_PAUSE_S
         while True:
@@ -140,9 +142,8 @@ class Follower:
         ]
         if not places:
             return True
-        ends = await consumer.end_offsets(places)
-        stored = {number: await self._sink.next_offsets(number) for number in {place.partition for place in places}}
-        return any(stored[place.partition][place.topic.removesuffix(".events")] < end for place, end in ends.items())
+        stored = await stored_offsets(self._sink, places)
+        return any(stored[place] < end for place, end in (await consumer.end_offsets(places)).items())
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -156,7 +157,10 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         try:
-            for place, offset in (await offsets_to_seek(self._consumer, self._sink, assigned)).items():
+            stored = await stored_offsets(self._sink, assigned)
+            ends = await self._consumer.end_offsets(assigned)
+            check_log(stored, await self._consumer.beginning_offsets(assigned), ends)
+            for place, offset in stored.items():
                 self._consumer.seek(place, offset)
             self.settled = True
         except Exception as problem:  # noqa: BLE001 - aiokafka would only log it; `_follow` raises it
