@@ -1,0 +1,210 @@
+"""Facts with defaults, so that a test says only what matters to it."""
+
+from collections.abc import Mapping
+
+from shared.events.membership import (
+    AffiliationBegan,
+    AffiliationEnded,
+    CommunityClosed,
+    CommunityDomain,
+    CommunityFounded,
+    CommunityKind,
+    DesignGroupMet,
+    DomainsDecided,
+    Governance,
+    HowJoined,
+    MemberCompleted,
+    MemberJoined,
+    MemberLeft,
+    OrganisationJoinedBoard,
+    OrganisationJoinedNetwork,
+    OrganisationKind,
+    OrganisationRegistered,
+    OrganisationRenamed,
+    PersonRegistered,
+    ProgrammeCommissioned,
+    ProgrammeFollowed,
+    Role,
+)
+from shared.events.words import CoarseDate
+
+ANNA = "01hzy0000000000000000000aa"
+BEN = "01hzy0000000000000000000bb"
+CHIDI = "01hzy0000000000000000000cc"
+DALIA = "01hzy0000000000000000000dd"
+
+
+def on(date: str) -> CoarseDate:
+    return CoarseDate(date)
+
+
+def maybe(date: str | None) -> CoarseDate | None:
+    return None if date is None else CoarseDate(date)
+
+
+# organisations
+
+
+def organisation_registered(
+    name: str = "A university",
+    kind: OrganisationKind = OrganisationKind.UNIVERSITY,
+    *,
+    ods_code: str | None = None,
+    region: str | None = None,
+) -> OrganisationRegistered:
+    return OrganisationRegistered(kind=kind, name=name, ods_code=ods_code, region=region)
+
+
+def trust_registered(
+    name: str = "King's College Hospital NHS Foundation Trust", ods_code: str = "RJZ"
+) -> OrganisationRegistered:
+    return organisation_registered(name, OrganisationKind.TRUST, ods_code=ods_code)
+
+
+def organisation_renamed(name: str = "Another name", renamed_on: str = "2024-11-01") -> OrganisationRenamed:
+    return OrganisationRenamed(renamed_on=on(renamed_on), name=name)
+
+
+def organisation_joined_board(board_id: str = "qkk", joined_on: str = "2022-07-01") -> OrganisationJoinedBoard:
+    return OrganisationJoinedBoard(board_id=board_id, joined_on=on(joined_on))
+
+
+def organisation_joined_network(joined_on: str = "2013") -> OrganisationJoinedNetwork:
+    return OrganisationJoinedNetwork(joined_on=on(joined_on))
+
+
+# programmes and design groups
+
+
+def programme_commissioned(
+    title: str = "Communities of practice",
+    *,
+    commissioned_on: str = "2019-01",
+    commissioned_by: str | None = None,
+    commissioned_from: str = "network",
+    communities: int | None = 4,
+    convenings_each: int | None = 3,
+    within_months: int | None = 12,
+) -> ProgrammeCommissioned:
+    return ProgrammeCommissioned(
+        title=title,
+        commissioned_on=on(commissioned_on),
+        commissioned_by=commissioned_by,
+        commissioned_from=commissioned_from,
+        communities=communities,
+        convenings_each=convenings_each,
+        within_months=within_months,
+    )
+
+
+def programme_followed(earlier_programme_id: str = "earlier", stated_reason: str = "It went well") -> ProgrammeFollowed:
+    return ProgrammeFollowed(earlier_programme_id=earlier_programme_id, stated_reason=stated_reason)
+
+
+def design_group_met(
+    design_group_id: str = "initial",
+    *,
+    met_on: str = "2019-01",
+    person_ids: tuple[str, ...] = (),
+    organisation_ids: tuple[str, ...] = (),
+) -> DesignGroupMet:
+    return DesignGroupMet(
+        design_group_id=design_group_id,
+        met_on=on(met_on),
+        person_ids=person_ids,
+        organisation_ids=organisation_ids,
+    )
+
+
+def domains_decided(
+    design_group_id: str = "initial", *, decided_on: str = "2019-01", domains: Mapping[str, str] | None = None
+) -> DomainsDecided:
+    """`domains`: what each community is to be about, by its id."""
+    about = domains or {"rehabilitation": "Rehabilitation after cancer"}
+    return DomainsDecided(
+        design_group_id=design_group_id,
+        decided_on=on(decided_on),
+        domains=tuple(CommunityDomain(community_id=community, domain=words) for community, words in about.items()),
+    )
+
+
+# people
+
+
+def person_registered(person_id: str = ANNA) -> PersonRegistered:
+    return PersonRegistered(person_id=person_id)
+
+
+def affiliation_began(
+    affiliation_id: str = "first",
+    person_id: str = ANNA,
+    *,
+    began_on: str = "2018",
+    organisation_id: str | None = None,
+    service: str | None = None,
+    profession: str | None = "midwife",
+) -> AffiliationBegan:
+    return AffiliationBegan(
+        person_id=person_id,
+        affiliation_id=affiliation_id,
+        began_on=on(began_on),
+        organisation_id=organisation_id,
+        service=service,
+        profession=profession,
+    )
+
+
+def affiliation_ended(
+    affiliation_id: str = "first", person_id: str = ANNA, *, ended_on: str = "2020"
+) -> AffiliationEnded:
+    return AffiliationEnded(person_id=person_id, affiliation_id=affiliation_id, ended_on=on(ended_on))
+
+
+# communities and memberships
+
+
+def community_founded(
+    title: str = "Rehabilitation and Personalised Care",
+    kind: CommunityKind = CommunityKind.PRACTICE,
+    *,
+    governance: Governance = Governance.FACILITATED,
+    founded_on: str | None = "2019-01",
+    programme_id: str | None = None,
+    host_id: str | None = None,
+) -> CommunityFounded:
+    return CommunityFounded(
+        title=title,
+        kind=kind,
+        governance=governance,
+        founded_on=maybe(founded_on),
+        programme_id=programme_id,
+        host_id=host_id,
+    )
+
+
+def community_closed(closed_on: str = "2021-12-31") -> CommunityClosed:
+    return CommunityClosed(closed_on=on(closed_on))
+
+
+def member_joined(
+    person_id: str = ANNA,
+    *,
+    role: Role = Role.MEMBER,
+    how: HowJoined = HowJoined.NOT_STATED,
+    joined_on: str = "2019-02-01",
+) -> MemberJoined:
+    return MemberJoined(person_id=person_id, role=role, how=how, joined_on=on(joined_on))
+
+
+def member_left(
+    person_id: str = ANNA,
+    *,
+    role: Role = Role.MEMBER,
+    joined_on: str = "2019-02-01",
+    left_on: str = "2020-02-01",
+) -> MemberLeft:
+    return MemberLeft(person_id=person_id, role=role, joined_on=on(joined_on), left_on=on(left_on))
+
+
+def member_completed(person_id: str = ANNA, *, completed_on: str = "2019-12-31") -> MemberCompleted:
+    return MemberCompleted(person_id=person_id, completed_on=on(completed_on))
