@@ -8,7 +8,7 @@ from fastapi import Depends, Header, Request, Response
 from pydantic import BaseModel, Field
 
 from shared.http import headers
-from shared.writing.decider import Command, Decider
+from shared.writing.decider import Command, Decider, Key
 from shared.writing.writer import Envelope, Written
 
 C = TypeVar("C", bound=Command)
@@ -29,9 +29,7 @@ class Accepted(BaseModel):
 class Writes(Protocol):
     """A writer, or somebody who is patient for it."""
 
-    async def __call__(
-        self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope
-    ) -> Written: ...
+    async def __call__(self, decider: Decider[C, S], key: Key, command: C, envelope: Envelope) -> Written: ...
 
 
 class RequestWriter:
@@ -40,14 +38,15 @@ class RequestWriter:
     def __init__(self, writes: Writes, envelope: Envelope, response: Response) -> None:
         self._writes, self._envelope, self._response = writes, envelope, response
 
-    async def __call__(self, decider: Decider[C, S], key: tuple[str, ...], command: C) -> Accepted:
+    async def __call__(self, decider: Decider[C, S], key: Key, command: C) -> Accepted:
         return await self.answering(Accepted, decider, key, command)
 
-    async def answering(self, answer: type[A], decider: Decider[Any, Any], key: tuple[str, ...], command: Command) -> A:
+    async def answering(self, answer: type[A], decider: Decider[Any, Any], key: Key, command: Command) -> A:
         """As a call, with an answer that holds more than positions."""
         written = await self._writes(decider, key, command, self._envelope)
         told = self._response.headers
-        told["ETag"] = f'"{written.version}"'
+        if written.version:  # 0: the thing itself has no facts, so there is nothing to edit
+            told["ETag"] = f'"{written.version}"'
         if written.positions:
             told[headers.POSITION] = headers.positions_text(written.positions)
         if written.replayed:

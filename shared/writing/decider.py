@@ -1,7 +1,7 @@
 """What a rule is made of: commands, the state they are decided from, and deciders that bind the two. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -47,6 +47,9 @@ class On(NamedTuple):
 
 Change = Fact | Kept | On
 
+Key = tuple[str | None | tuple[str, ...], ...]
+"""The thing's id, then the ids that its command names: None for one that it leaves out, a tuple for several."""
+
 S = TypeVar("S")
 C = TypeVar("C", bound=Command)
 
@@ -70,14 +73,30 @@ class Decider(Generic[C, S]):
     """What the caller is told of the outcome beside the positions."""
 
 
-def states(situation: Any) -> Iterator[tuple[str, State]]:
-    """The states of a situation by the names of its fields, the thing itself first."""
+def states(situation: Any) -> Iterator[State]:
+    """The states of a situation, the thing itself first. A field holds one, several in a tuple, or none."""
     for field in fields(situation):
+        for value in _each(getattr(situation, field.name)):
+            if isinstance(value, State):
+                yield value
+
+
+def filled(situation: S, found: Callable[[State], State]) -> S:
+    """The situation with what is on record in the place of each of its states."""
+    changes: dict[str, Any] = {}
+    for field in fields(situation):  # type: ignore[arg-type]  # situations are dataclasses
         value = getattr(situation, field.name)
         if isinstance(value, State):
-            yield field.name, value
+            changes[field.name] = found(value)
+        elif type(value) is tuple:
+            changes[field.name] = tuple(found(one) if isinstance(one, State) else one for one in value)
+    return replace(situation, **changes)  # type: ignore[type-var]
 
 
 def subject(situation: Any) -> State:
     """The thing itself."""
-    return next(states(situation))[1]
+    return next(states(situation))
+
+
+def _each(value: Any) -> Sequence[Any]:
+    return value if type(value) is tuple else (value,)

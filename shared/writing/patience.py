@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from shared.reading.heads import Waiting
 from shared.refusals import Unavailable, UnknownReference
-from shared.writing.decider import Command, Decider
+from shared.writing.decider import Command, Decider, Key
 from shared.writing.writer import Envelope, Writer, Written
 
 C = TypeVar("C", bound=Command)
@@ -33,7 +33,7 @@ class PatientWriter:
         self._writer, self._waiting, self._is_behind = writer, waiting, is_behind
         self._within, self._moment = within, moment
 
-    async def __call__(self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope) -> Written:
+    async def __call__(self, decider: Decider[C, S], key: Key, command: C, envelope: Envelope) -> Written:
         """As the writer's.
 
         Raises:

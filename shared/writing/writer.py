@@ -17,7 +17,7 @@ from shared import telemetry
 from shared.events.fact import Fact, Position, Stream
 from shared.mongo import Client, Database, Document, Session, find_across, transact
 from shared.refusals import KeyReused, PreconditionFailed, Refusal, Unavailable
-from shared.writing.decider import Command, Decider, On, State, states, subject
+from shared.writing.decider import Command, Decider, Key, On, State, filled, states, subject
 from shared.writing.ledger import Ledger
 from shared.writing.metrics import BATCH_COMMANDS, COMMANDS, TRANSACTION_SECONDS, WAITING
 
@@ -55,7 +55,7 @@ class Written:
 @dataclass
 class _Pending:
     decider: Decider[Any, Any]
-    key: tuple[str, ...]
+    key: Key
     command: Command
     envelope: Envelope
     done: asyncio.Future[Written]
@@ -75,7 +75,7 @@ class Writer:
         self.committed = asyncio.Event()
         """Set after every commit: the relay's doorbell."""
 
-    async def __call__(self, decider: Decider[C, S], key: tuple[str, ...], command: C, envelope: Envelope) -> Written:
+    async def __call__(self, decider: Decider[C, S], key: Key, command: C, envelope: Envelope) -> Written:
         """Carry the command out, and return once that is committed.
 
         Raises:
@@ -149,7 +149,7 @@ class _Unit:
         for pending in batch:
             own = pending.decider.stream(*pending.key)
             streams[str(own)] = own
-            for _, state in states(pending.decider.initial(*pending.key)):
+            for state in states(pending.decider.initial(*pending.key)):
                 initial[state.collection, state.key] = state
                 if (stream := state.stream()) is not None:
                     streams[str(stream)] = stream
@@ -210,9 +210,8 @@ class _Unit:
         COMMANDS.labels(type(pending.command).__name__, "accepted").inc()
         return written
 
-    def _situation(self, decider: Decider[Any, Any], key: tuple[str, ...]) -> Any:
-        initial = decider.initial(*key)
-        return replace(initial, **{name: self.states[s.collection, s.key] for name, s in states(initial)})
+    def _situation(self, decider: Decider[Any, Any], key: Key) -> Any:
+        return filled(decider.initial(*key), lambda state: self.states[state.collection, state.key])
 
     def _record(self, facts: Sequence[On], trace: str) -> Iterable[Position]:
         marks = {on.stream: replace(self.ledger.heads[on.stream]) for on in facts}
@@ -225,14 +224,14 @@ class _Unit:
             raise
 
     def _keep(self, before: Any, after: Any, version: int) -> None:
-        old = dict(states(before))
+        old = {(state.collection, state.key): state for state in states(before)}
         thing = subject(after)
-        for name, state in states(after):
-            kept = (
-                state.model_copy(update={"version": version}) if state is thing and version != state.version else state
-            )
-            if kept is not old[name]:
-                self.states[kept.collection, kept.key] = self.changed[kept.collection, kept.key] = kept
+        for state in states(after):
+            place = state.collection, state.key
+            is_newer = state is thing and version != state.version
+            kept = state.model_copy(update={"version": version}) if is_newer else state
+            if kept is not old.get(place):
+                self.states[place] = self.changed[place] = kept
             if (stream := kept.stream()) is not None:
                 self.ledger.touch(stream)
 
