@@ -1,0 +1,116 @@
+"""What `metrics` holds, read in one snapshot: what a view is made from cannot change while it is read."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Collection, Iterable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, TypeVar
+
+from shared.events.fact import SOURCE_TOPICS, Position
+from shared.measures.measure import Sums
+from shared.mongo import Client, Database, Document, Session
+from shared.reading.heads import Waiting, unseen
+from shared.refusals import Unavailable
+from shared.views.builds import BUILDS, CURRENT, DATABASE, FIRST, Build
+from shared.views.records import Record
+
+R = TypeVar("R", bound=Record)
+
+
+class NotSeenYet(Unavailable):
+    """The views do not include everything yet that the reader has written."""
+
+    def __init__(self, missing: Collection[Position]) -> None:
+        places = [str(position) for position in missing]
+        detail = f"The views do not include yet: {', '.join(places)}. Come again in a second"
+        super().__init__(detail, field="Praxis-After", missing=places)
+
+
+class Holdings:
+    """One snapshot of one build."""
+
+    def __init__(self, db: Database, session: Session, build: Build) -> None:
+        self._db, self._session, self._build = db, session, build
+
+    async def record(self, kind: type[R], *key: str) -> R | None:
+        """One record by what tells it from others of its kind."""
+        document = await self._db[self._build.records].find_one(
+            {"_id": "/".join((kind.kind, *key))}, {"value": 1}, session=self._session
+        )
+        return kind.model_validate(document["value"]) if document else None
+
+    async def records(self, kind: type[R], scopes: Iterable[str] | None = None, **where: Any) -> list[R]:
+        """The records of a kind, in these scopes, with these values; dots in a field's name are written `__`."""
+        query: Document = {f"value.{field.replace('__', '.')}": value for field, value in where.items()}
+        if scopes is not None:
+            query["scope"] = {"$in": list(scopes)}
+        found = self._db[self._build.records].find({**query, "kind": kind.kind}, {"value": 1}, session=self._session)
+        return [kind.model_validate(document["value"]) async for document in found.sort("_id")]
+
+    async def listed(self, kind: str, after: str, limit: int) -> list[Document]:
+        """Ids, titles and marks of the records of a kind, in order of their ids, those after an id."""
+        found = self._db[self._build.records].find(
+            {"_id": {"$gt": f"{kind}/{after}", "$lt": f"{kind}0"}},  # "0" follows "/"
+            {"title": {"$ifNull": ["$value.title", {"$last": "$value.names.name"}]}, "value.demonstration_on": 1},
+            session=self._session,
+        )
+        return [
+            {
+                "id": document["_id"].partition("/")[2],
+                "title": document.get("title"),
+                "demonstration_on": document["value"].get("demonstration_on"),
+            }
+            async for document in found.sort("_id").limit(limit)
+        ]
+
+    async def sums(self, scopes: Collection[str], as_at: str) -> dict[str, Sums]:
+        """The sums up to a day, by scope."""
+        held: dict[str, dict[str, dict[str, int]]] = {scope: defaultdict(dict) for scope in scopes}
+        query = {"scope": {"$in": list(scopes)}, "year": {"$lte": as_at[:4]}}
+        fields = {"scope": 1, "measure": 1, "key": 1, "year": 1, "days": 1}
+        async for document in self._db[self._build.sums].find(query, fields, session=self._session):
+            added = sum(delta for day, delta in document["days"].items() if day <= as_at)
+            keyed = held[document["scope"]][document["measure"]]
+            keyed[document["key"]] = keyed.get(document["key"], 0) + added
+        return {scope: Sums(measures) for scope, measures in held.items()}
+
+    async def distinct_people(self, query: Document) -> int:
+        """How many different people the participations that a query finds are of."""
+        stages: list[Document] = [
+            {"$match": {"kind": "participation", **query}},
+            {"$group": {"_id": "$value.person_id"}},
+            {"$count": "people"},
+        ]
+        found = await self._db[self._build.records].aggregate(stages, session=self._session)
+        return sum([document["people"] async for document in found])
+
+    async def is_incomplete(self, scopes: Collection[str]) -> bool:
+        """Whether versions are missing in streams of these scopes."""
+        streams = [f"{topic}/{scope}" for topic in SOURCE_TOPICS for scope in scopes]
+        query = {"_id": {"$in": streams}, "missing": {"$ne": []}}
+        return await self._db[self._build.heads].find_one(query, {"_id": 1}, session=self._session) is not None
+
+
+class Views:
+    """Opens snapshots that include what a reader has written."""
+
+    def __init__(self, client: Client, within: timedelta = timedelta(seconds=3), database: str = DATABASE) -> None:
+        self._client, self._db, self._within = client, client[database], within
+        self._build = FIRST
+        self._waiting = Waiting(lambda: self._db[self._build.heads], topics=SOURCE_TOPICS)
+
+    @asynccontextmanager
+    async def open(self, after: Collection[Position] = ()) -> AsyncIterator[Holdings]:
+        """A snapshot that includes these positions.
+
+        Raises:
+            NotSeenYet: it would not, even after a bounded wait.
+        """
+        if missing := await self._waiting.until_seen(after, self._within):
+            raise NotSeenYet(missing)
+        async with self._client.start_session(snapshot=True) as session:
+            pointer = await self._db[BUILDS].find_one({"_id": CURRENT}, session=session)
+            self._build = Build(pointer["build"]) if pointer else FIRST
+            if after and (missing := await unseen(self._db[self._build.heads], after, session)):
+                raise NotSeenYet(missing)
+            yield Holdings(self._db, session, self._build)

@@ -1,0 +1,1 @@
+"""Consolidated views: pure functions from what `metrics` holds to what is answered."""

@@ -1,0 +1,173 @@
+"""A community: who belongs, what was convened, who came, what they said."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from services.gateway.views.feedback import FormView, form_view
+from shared.measures.convenings import ATTENDANCE_UNKNOWN, CANCELLED, HELD
+from shared.measures.feedback import RESPONSES
+from shared.measures.measure import Basis, Figure, Sums
+from shared.measures.membership import COMPLETIONS, MEMBERS
+from shared.measures.participation import (
+    ATTENDANCES,
+    FIRST_RECORDED,
+    PARTICIPANTS,
+    REGISTERED_AND_CAME,
+    REGISTRATIONS,
+    RETENTION,
+    SHOW_UP,
+    WALK_INS,
+    in_order,
+    retention,
+)
+from shared.views.records import (
+    CommunityRecord,
+    ConveningRecord,
+    DesignGroup,
+    Domain,
+    FormRecord,
+    ParticipationRecord,
+    ProgrammeRecord,
+)
+
+
+@dataclass(frozen=True)
+class CommunityHoldings:
+    community: CommunityRecord
+    programme: ProgrammeRecord | None
+    convenings: Sequence[ConveningRecord]
+    participations: Sequence[ParticipationRecord]
+    forms: Sequence[FormRecord]
+    sums: Sums
+
+
+class ConveningView(BaseModel):
+    convening_id: str
+    title: str | None
+    state: str
+    """scheduled, held or cancelled, as at the day"""
+    scheduled_on: str | None
+    held_on: str | None
+    cancelled_on: str | None
+    attendance_known: bool
+    figures: list[Figure]
+
+
+class CommunityView(BaseModel):
+    """Everything about one community, as at a day."""
+
+    community_id: str
+    title: str | None
+    kind: str | None
+    governance: str | None
+    founded_on: str | None
+    closed_on: str | None
+    programme_id: str | None
+    host_id: str | None
+    description: str | None
+    services: tuple[str, ...]
+    mechanisms: tuple[str, ...]
+    accredited_by: str | None
+    domain: Domain | None
+    design_groups: list[DesignGroup]
+    as_at: str
+    incomplete: bool
+    demonstration_on: str | None
+    figures: list[Figure]
+    convenings: list[ConveningView]
+    feedback: list[FormView]
+
+
+def community_view(held: CommunityHoldings, basis: Basis) -> CommunityView:
+    community = held.community
+    groups = [*community.design_groups, *(held.programme.design_groups if held.programme else ())]
+    return CommunityView(
+        **community.model_dump(
+            include={
+                *("community_id", "title", "governance", "founded_on", "closed_on", "programme_id", "host_id"),
+                *("description", "services", "mechanisms", "accredited_by", "demonstration_on"),
+            }
+        ),
+        kind=community.community_kind,
+        domain=domain_of(community.community_id, groups, basis.as_at),
+        design_groups=[group for group in groups if group.met_on is not None and group.met_on <= basis.as_at],
+        as_at=basis.as_at,
+        incomplete=basis.incomplete,
+        figures=community_figures(held.sums, basis),
+        convenings=_convenings(held, basis),
+        feedback=[
+            form_view(form, held.convenings, held.sums, basis)
+            for form in held.forms
+            if form.opened_on is not None and form.opened_on <= basis.as_at
+        ],
+    )
+
+
+def domain_of(community_id: str, groups: Iterable[DesignGroup], as_at: str) -> Domain | None:
+    """What the community was last decided to be about, by a day."""
+    decided = [d for group in groups for d in group.domains if d.community_id == community_id and d.decided_on <= as_at]
+    return max(decided, key=lambda domain: domain.decided_on, default=None)
+
+
+def community_figures(sums: Sums, basis: Basis) -> list[Figure]:
+    """The figures of a community as a whole."""
+    unknown = sums.whole(ATTENDANCE_UNKNOWN)
+    held = sums.whole(HELD)
+    return [
+        sums.figure(MEMBERS, basis),
+        sums.figure(PARTICIPANTS, basis, n=held - unknown, unknown=unknown),
+        sums.figure(ATTENDANCES, basis, n=held - unknown, unknown=unknown),
+        sums.figure(FIRST_RECORDED, basis, n=held - unknown, unknown=unknown),
+        sums.figure(HELD, basis),
+        sums.figure(ATTENDANCE_UNKNOWN, basis),
+        sums.figure(CANCELLED, basis),
+        sums.figure(COMPLETIONS, basis),
+        sums.figure(RESPONSES, basis),
+    ]
+
+
+def _convenings(held: CommunityHoldings, basis: Basis) -> list[ConveningView]:
+    past = in_order(held.convenings, basis.as_at)
+    kept = retention(past, held.participations)
+    earlier_unknown, views = 0, list[ConveningView]()
+    for convening in past:
+        figures = _convening_figures(convening, held.sums, basis, earlier_unknown, kept[convening.convening_id])
+        views.append(_convening_view(convening, "held", figures))
+        earlier_unknown += not convening.attendance_known
+    known = {convening.convening_id for convening in past}
+    for convening in sorted(held.convenings, key=lambda one: (one.scheduled_on or "", one.convening_id)):
+        if convening.convening_id not in known:
+            called_off = convening.cancelled_on is not None and convening.cancelled_on <= basis.as_at
+            views.append(_convening_view(convening, "cancelled" if called_off else "scheduled", []))
+    return views
+
+
+def _convening_view(convening: ConveningRecord, state: str, figures: list[Figure]) -> ConveningView:
+    return ConveningView(
+        **convening.model_dump(
+            include={"convening_id", "title", "scheduled_on", "held_on", "cancelled_on", "attendance_known"}
+        ),
+        state=state,
+        figures=figures,
+    )
+
+
+def _convening_figures(
+    convening: ConveningRecord, sums: Sums, basis: Basis, earlier_unknown: int, kept: tuple[float | None, int]
+) -> list[Figure]:
+    key, known = f"convening={convening.convening_id}", convening.attendance_known
+    missing = 0 if known else 1
+    registered, came = sums.whole(REGISTRATIONS, key), sums.whole(REGISTERED_AND_CAME, key)
+    share, stayed = kept
+    return [
+        basis.figure(ATTENDANCES, sums.whole(ATTENDANCES, key) if known else None, unknown=missing),
+        basis.figure(
+            FIRST_RECORDED, sums.whole(FIRST_RECORDED, key) if known else None, unknown=missing + earlier_unknown
+        ),
+        basis.figure(REGISTRATIONS, registered),
+        basis.figure(SHOW_UP, came / registered if known and registered else None, n=registered, unknown=missing),
+        basis.figure(WALK_INS, sums.whole(WALK_INS, key) if known else None, unknown=missing),
+        basis.figure(RETENTION, share, n=stayed),
+    ]
