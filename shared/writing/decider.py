@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -31,6 +31,15 @@ class State(BaseModel):
         """The stream whose head is written by every transaction that decides from this; None if it is not ours."""
         return None
 
+    def document(self) -> dict[str, Any]:
+        """As it is stored."""
+        return {"_id": self.key, **self.model_dump(mode="json", exclude={"key"})}
+
+    @classmethod
+    def restored(cls, document: dict[str, Any]) -> Self:
+        """As it was stored."""
+        return cls.model_validate({**document, "key": document["_id"]})
+
 
 class Kept(BaseModel):
     """What a service keeps to itself (names, e-mails, words): it changes the state and is no fact."""
@@ -47,7 +56,7 @@ class On(NamedTuple):
 
 Change = Fact | Kept | On
 
-Key = tuple[str | None | tuple[str, ...], ...]
+Key = tuple[str | tuple[str, ...] | None, ...]
 """The thing's id, then the ids that its command names: None for one that it leaves out, a tuple for several."""
 
 S = TypeVar("S")
@@ -67,8 +76,8 @@ class Decider(Generic[C, S]):
     initial: Callable[..., S]
     decide: Callable[[C, S], Sequence[Change]]
     """The changes that follow, or a refusal raised; an empty sequence where all is as commanded already."""
-    evolve: Callable[[S, Fact | Kept], S]
-    """The situation after a change."""
+    evolve: Callable[[S, Any], S]
+    """The situation after a change: a fact or what is kept, of those that `decide` gives."""
     answer: Callable[[S], dict[str, Any]] = lambda situation: {}
     """What the caller is told of the outcome beside the positions."""
 

@@ -252,8 +252,7 @@ class _Unit:
         db, session = self.ledger.db, self.ledger.session
         by_collection: dict[str, list[ReplaceOne[Document]]] = {}
         for (collection, key), state in self.changed.items():
-            document = {"_id": key, **state.model_dump(mode="json", exclude={"key"})}
-            by_collection.setdefault(collection, []).append(ReplaceOne({"_id": key}, document, upsert=True))
+            by_collection.setdefault(collection, []).append(ReplaceOne({"_id": key}, state.document(), upsert=True))
         for collection, replacements in by_collection.items():
             await db[collection].bulk_write(replacements, ordered=False, session=session)
         if self.accepted:
@@ -276,7 +275,7 @@ def _replay(receipt: Document, envelope: Envelope) -> Written:
 def _restored(initial: State, document: Document | None) -> State:
     if document is None:
         return initial
-    return type(initial).model_validate({"key": document.pop("_id"), **document})
+    return initial.restored(document)
 
 
 def _answer(pending: _Pending, outcome: Outcome) -> None:
