@@ -1,0 +1,9 @@
+"""python -m services.gateway"""
+
+from services.gateway.app import app
+from services.gateway.settings import Settings
+from shared import logging, running
+
+settings = Settings()
+logging.configure("gateway")
+running.serve(app, settings.host, settings.port)
