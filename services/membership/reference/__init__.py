@@ -1,0 +1,1 @@
+"""Lists that others keep and that names and codes are checked against."""
