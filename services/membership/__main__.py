@@ -1,0 +1,9 @@
+"""python -m services.membership"""
+
+from services.membership.app import app
+from services.membership.settings import Settings
+from shared import logging, running
+
+settings = Settings()
+logging.configure("membership")
+running.serve(app, settings.host, settings.port)
