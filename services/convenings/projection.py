@@ -1,0 +1,85 @@
+"""Stores what is known of membership's facts, and passes a person's affiliations on to the communities that know them
+here, all in the transaction of the offset.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+import structlog
+from pymongo import ReplaceOne
+
+from services.convenings.known import Known, about, evolve, passed_on
+from shared.events.fact import Fact, Recorded, Stream
+from shared.kafka import Record
+from shared.mongo import Client, Database, Document
+from shared.reading.sink import DeadLetter, Sink, Unit
+from shared.writing.ledger import Ledger
+
+log = structlog.get_logger(__name__)
+
+Place = tuple[str, str]
+"""Collection and key."""
+
+
+class KnownHere:
+    """The projection. The writer writes the same documents, so it must not trust what it left there itself."""
+
+    async def project(self, unit: Unit, facts: Sequence[Recorded]) -> None:
+        concerned = [(fact, initial) for fact in facts if (initial := about(fact)) is not None]
+        known = await _load(unit, [initial for _, initial in concerned])
+        passing: list[tuple[Stream, Fact, str]] = []
+        for recorded, initial in concerned:
+            place = initial.collection, initial.key
+            known[place] = evolve(known[place], recorded)
+            passing += [(stream, recorded.fact, recorded.trace) for stream in passed_on(known[place], recorded)]
+        await _store(unit, known)
+        ledger = Ledger(unit.db, unit.session, datetime.now(UTC))
+        await ledger.know(stream for stream, _, _ in passing)
+        for stream, fact, trace in passing:
+            ledger.append(stream, fact, trace)
+        await ledger.write()
+
+
+async def _load(unit: Unit, initial: Sequence[Known]) -> dict[Place, Known]:
+    known = {(state.collection, state.key): state for state in initial}
+    kinds = {state.collection: type(state) for state in initial}
+    for collection, kind in kinds.items():
+        keys = [key for place, key in known if place == collection]
+        found = await unit.load(collection, keys, kind.restored)
+        known.update({(collection, key): state for key, state in found.items()})
+    return known
+
+
+async def _store(unit: Unit, known: Mapping[Place, Known]) -> None:
+    replacements: dict[str, list[ReplaceOne[Document]]] = {}
+    for (collection, key), state in known.items():
+        replacement = ReplaceOne({"_id": key}, state.document(), upsert=True)
+        replacements.setdefault(collection, []).append(replacement)
+    for collection, writes in replacements.items():
+        await unit.db[collection].bulk_write(writes, ordered=False, session=unit.session)
+
+
+async def note_not_understood(unit: Unit, letters: Sequence[DeadLetter]) -> None:
+    """Say so in the log; the version stays missing in its stream. `metrics` publishes the dead letter."""
+    for letter in letters:
+        log.error(
+            "fact.not_understood",
+            position=letter.position and str(letter.position),
+            topic=letter.record.topic,
+            partition=letter.record.partition,
+            offset=letter.record.offset,
+            reason=letter.reason,
+        )
+
+
+class KnownSink(Sink):
+    """Rings the relay's doorbell after each commit, because that may have put facts into the outbox."""
+
+    def __init__(self, client: Client, db: Database, committed: asyncio.Event) -> None:
+        super().__init__(client, db, ["membership"], KnownHere(), note_not_understood, cached=0)
+        self._committed = committed
+
+    async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
+        await super().put(number, records)
+        self._committed.set()
