@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import psutil
 import pytest
@@ -19,6 +19,9 @@ from deploy.local.failures import Failure, Unavailable
 from deploy.local.kafka import silence
 from deploy.local.settings import Ports, free_ports
 from deploy.local.system import System
+
+if TYPE_CHECKING:
+    from testcontainers.core.container import DockerContainer
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 MONGO_IMAGE = "mongo:8"
@@ -84,9 +87,9 @@ class ContainerEngines:
                 "KAFKA_AUTO_CREATE_TOPICS_ENABLE": "false",
                 "KAFKA_LOG_RETENTION_MS": "-1",
             }
-            self._run(KAFKA_IMAGE, {9092: port}, environment=environment)
+            container = self._run(KAFKA_IMAGE, {9092: port}, environment=environment)
             address = f"127.0.0.1:{port}"
-            _wait_for(KAFKA_IMAGE, lambda: silence(address))
+            _wait_for(KAFKA_IMAGE, container, lambda: silence(address))
             self._kafka = address
         return self._kafka
 
@@ -94,8 +97,9 @@ class ContainerEngines:
         if self._mongo is None:
             (port,) = free_ports(1)
             # The same port inside and outside: a member has one name for itself and for clients.
-            self._run(MONGO_IMAGE, {port: port}, command=f"--replSet rs0 --bind_ip_all --port {port}")
-            _wait_for(MONGO_IMAGE, lambda: _no_primary(port))
+            command = f"--replSet rs0 --bind_ip_all --port {port}"
+            container = self._run(MONGO_IMAGE, {port: port}, command=command)
+            _wait_for(MONGO_IMAGE, container, lambda: _no_primary(port))
             self._mongo = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
         return self._mongo
 
@@ -109,7 +113,7 @@ class ContainerEngines:
         *,
         environment: dict[str, str] | None = None,
         command: str | None = None,
-    ) -> None:
+    ) -> "DockerContainer":
         try:
             from testcontainers.core.container import DockerContainer
 
@@ -126,6 +130,7 @@ class ContainerEngines:
                 f"{image} cannot be run: {error}", "start Docker, or use ENGINES=native."
             ) from error
         self._running.callback(container.stop)
+        return container
 
 
 @contextmanager
@@ -170,9 +175,9 @@ def skipped_where_unavailable() -> Iterator[None]:
     except Unavailable as failure:
         if os.environ.get("CI", "").lower() in ("", "0", "false"):
             pytest.skip(str(failure))
-        pytest.fail(str(failure), pytrace=False)
+        raise pytest.fail.Exception(str(failure), pytrace=False) from None
     except Failure as failure:
-        pytest.fail(str(failure), pytrace=False)
+        raise pytest.fail.Exception(str(failure), pytrace=False) from None
 
 
 def _no_primary(port: int) -> str | None:
@@ -190,9 +195,11 @@ def _no_primary(port: int) -> str | None:
     return "no primary yet"
 
 
-def _wait_for(image: str, reason: Callable[[], str | None]) -> None:
+def _wait_for(image: str, container: "DockerContainer", reason: Callable[[], str | None]) -> None:
     deadline = time.monotonic() + DEADLINE
     while why := reason():
-        if time.monotonic() > deadline:
-            raise Failure(f"{image} was not ready after {DEADLINE:.0f} s: {why}", "see `docker logs`.")
+        container.get_wrapped_container().reload()
+        if time.monotonic() > deadline or container.status == "exited":
+            log = b"".join(container.get_logs()).decode(errors="replace").splitlines()[-12:]
+            raise Failure(f"{image} did not get ready: {why}", log=log)
         time.sleep(0.2)
