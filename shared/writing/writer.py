@@ -7,7 +7,7 @@ thousands of commands a second when busy.
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -67,11 +67,20 @@ Outcome = Written | Exception
 class Writer:
     """Runs deciders against one service's database. One per process; `run` must be running."""
 
-    def __init__(self, client: Client, db: Database, *, most_waiting: int = 10_000, most_at_once: int = 1_000) -> None:
+    def __init__(
+        self,
+        client: Client,
+        db: Database,
+        *,
+        most_waiting: int = 10_000,
+        most_at_once: int = 1_000,
+        longest_wait: timedelta = timedelta(seconds=10),
+    ) -> None:
         self._client = client
         self._db = db
         self._waiting: asyncio.Queue[_Pending] = asyncio.Queue(most_waiting)
         self._most_at_once = most_at_once
+        self._longest_wait = longest_wait
         self.committed = asyncio.Event()
         """Set after every commit: the relay's doorbell."""
 
@@ -80,6 +89,7 @@ class Writer:
 
         Raises:
             Refusal: nothing was stored; what it was decided on is committed.
+            Unavailable: it is not known yet whether it is stored; the same key gives its outcome later.
         """
         pending = _Pending(decider, key, command, envelope, asyncio.get_running_loop().create_future())
         try:
@@ -87,7 +97,11 @@ class Writer:
         except asyncio.QueueFull:
             raise Unavailable("Too many commands are waiting: come again in a second") from None
         WAITING.set(self._waiting.qsize())
-        return await pending.done
+        try:
+            return await asyncio.wait_for(pending.done, self._longest_wait.total_seconds())
+        except TimeoutError:
+            detail = "The database does not answer, so it is not known yet whether this is stored"
+            raise Unavailable(f"{detail}: send the command again under the same key", retry_after=2) from None
 
     async def run(self) -> None:
         """Write for ever; on cancellation what is waiting is told to come again."""
@@ -97,7 +111,9 @@ class Writer:
                 while len(batch) < self._most_at_once and not self._waiting.empty():
                     batch.append(self._waiting.get_nowait())
                 WAITING.set(self._waiting.qsize())
-                await self._carry_out(batch)
+                batch = [pending for pending in batch if not pending.done.done()]  # some gave up waiting
+                if batch:
+                    await self._carry_out(batch)
         finally:
             while not self._waiting.empty():
                 _answer(self._waiting.get_nowait(), Unavailable("The service is stopping: send the command again"))
