@@ -34,11 +34,14 @@ def history(communities: int, members: int, seed: int = 1) -> Iterator[tuple[Str
     chance = random.Random(seed)  # noqa: S311 - a history, not a secret
     names = [f"community-{number}" for number in range(communities)]
     for name in names:
-        yield Stream("membership", "community", name), CommunityFounded(
-            title=name, kind=CommunityKind.PRACTICE, governance=Governance.FACILITATED
+        yield (
+            Stream("membership", "community", name),
+            CommunityFounded(title=name, kind=CommunityKind.PRACTICE, governance=Governance.FACILITATED),
         )
         for convening in range(12):
-            yield from _convened(Stream("convenings", "community", name), f"convening-{convening}", _day(60 * convening))
+            yield from _convened(
+                Stream("convenings", "community", name), f"convening-{convening}", _day(60 * convening)
+            )
     for number in range(members):
         for name in names:
             yield from _participates(name, f"{seed:02d}{number:024d}", chance)
@@ -54,13 +57,17 @@ def _participates(community: str, person: str, chance: random.Random) -> Iterato
     belonging, coming = Stream("membership", "community", community), Stream("convenings", "community", community)
     joined = chance.randrange(700)
     role = chance.choice(list(Role))
-    yield belonging, AffiliationBegan(
-        person_id=person, affiliation_id="a", began_on=_day(0), organisation_id=chance.choice(ORGANISATIONS)
+    yield (
+        belonging,
+        AffiliationBegan(
+            person_id=person, affiliation_id="a", began_on=_day(0), organisation_id=chance.choice(ORGANISATIONS)
+        ),
     )
     yield belonging, MemberJoined(person_id=person, role=role, how=HowJoined.INVITED, joined_on=_day(joined))
     for convening in sorted(chance.sample(range(12), 3)):
-        yield coming, PersonAttended(
-            convening_id=f"convening-{convening}", person_id=person, attended_on=_day(60 * convening)
+        yield (
+            coming,
+            PersonAttended(convening_id=f"convening-{convening}", person_id=person, attended_on=_day(60 * convening)),
         )
     if chance.random() < 0.2:
         yield belonging, MemberLeft(person_id=person, role=role, joined_on=_day(joined), left_on=_day(joined + 90))

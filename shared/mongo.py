@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, TypeVar
 
 import structlog
+from prometheus_client import Counter
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
@@ -19,6 +20,8 @@ Session = AsyncClientSession
 T = TypeVar("T")
 
 log = structlog.get_logger(__name__)
+
+RERUNS = Counter("praxis_transaction_reruns_total", "Transactions run again because they lost a race or their server")
 
 MAJORITY = WriteConcern(w="majority", wtimeout=30_000)
 DUPLICATE_KEY = 11000
@@ -61,8 +64,9 @@ async def transact(client: Client, body: Callable[[Session], Awaitable[T]]) -> T
                 await _abort(session)
                 if not _was_in_vain(problem):
                     raise
+                RERUNS.inc()
                 log.debug("transaction.rerun", reason=str(problem))
-                await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - jitter, not a secret
+                await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             except BaseException:
                 await _abort(session)
@@ -108,15 +112,10 @@ async def find_across(
     db: Database, wanted: Mapping[str, Collection[Any]], session: Session
 ) -> dict[str, dict[Any, Document]]:
     """Documents by their ids from several collections, in one round trip: collection -> id -> document."""
-    found: dict[str, dict[Any, Document]] = {collection: {} for collection in wanted}
-    parts: list[tuple[str, list[Document]]] = [
-        (collection, [{"$match": {"_id": {"$in": list(ids)}}}, {"$set": {"in_collection": collection}}])
-        for collection, ids in wanted.items()
-        if ids
+    lookups: list[Document] = [
+        {"$lookup": {"from": name, "pipeline": [{"$match": {"_id": {"$in": list(ids)}}}], "as": name}}
+        for name, ids in wanted.items()
     ]
-    if parts:
-        (first, pipeline), *others = parts
-        unions = [{"$unionWith": {"coll": collection, "pipeline": part}} for collection, part in others]
-        async for document in await db[first].aggregate([*pipeline, *unions], session=session):
-            found[document.pop("in_collection")][document["_id"]] = document
-    return found
+    cursor = await db.aggregate([{"$documents": [{}]}, *lookups], session=session)
+    (found,) = await cursor.to_list()
+    return {name: {document["_id"]: document for document in found[name]} for name in wanted}

@@ -61,7 +61,7 @@ class Gathering:
             community=community,
             programme=programme,
             convenings=await self._holdings.records(ConveningRecord, [scope]),
-            participations=await self._holdings.records(ParticipationRecord, [scope]),
+            came=await self._holdings.records(ParticipationRecord, [scope], first_attended_on={"$gt": ""}),
             forms=await self._holdings.records(FormRecord, [scope]),
             sums=(await self._holdings.sums([scope], self.as_at))[scope],
         )

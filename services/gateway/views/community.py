@@ -38,7 +38,8 @@ class CommunityHoldings:
     community: CommunityRecord
     programme: ProgrammeRecord | None
     convenings: Sequence[ConveningRecord]
-    participations: Sequence[ParticipationRecord]
+    came: Sequence[ParticipationRecord]
+    """Of everybody who ever came."""
     forms: Sequence[FormRecord]
     sums: Sums
 
@@ -130,7 +131,7 @@ def community_figures(sums: Sums, basis: Basis) -> list[Figure]:
 
 def _convenings(held: CommunityHoldings, basis: Basis) -> list[ConveningView]:
     past = in_order(held.convenings, basis.as_at)
-    kept = retention(past, held.participations)
+    kept = retention(past, held.came)
     earlier_unknown, views = 0, list[ConveningView]()
     for convening in past:
         figures = _convening_figures(convening, held.sums, basis, earlier_unknown, kept[convening.convening_id])
