@@ -1,6 +1,7 @@
 """How a service runs: its background work, and what happens when that fails."""
 
 import asyncio
+import contextlib
 import os
 import signal
 import sys
@@ -70,6 +71,19 @@ def mongo_check(client: Client) -> Callable[[], Awaitable[str | None]]:
         except (PyMongoError, TimeoutError) as problem:
             return f"it does not answer ({type(problem).__name__})"
         return None
+
+    return check
+
+
+def kafka_check(bootstrap: str) -> Callable[[], Awaitable[str | None]]:
+    async def check() -> str | None:
+        for server in bootstrap.split(","):
+            host, _, port = server.strip().rpartition(":")
+            with contextlib.suppress(OSError, TimeoutError):
+                _, connection = await asyncio.wait_for(asyncio.open_connection(host, int(port)), timeout=1)
+                connection.close()
+                return None
+        return "no broker answers"
 
     return check
 

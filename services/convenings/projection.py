@@ -3,7 +3,7 @@ here, all in the transaction of the offset.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
 import structlog
@@ -42,12 +42,12 @@ class KnownHere:
 
 
 async def _load(unit: Unit, initial: Sequence[Known]) -> dict[Place, Known]:
-    known = {(state.collection, state.key): state for state in initial}
-    kinds = {state.collection: type(state) for state in initial}
-    for collection, kind in kinds.items():
-        keys = [key for place, key in known if place == collection]
-        found = await unit.load(collection, keys, kind.restored)
-        known.update({(collection, key): state for key, state in found.items()})
+    known: dict[Place, Known] = {(state.collection, state.key): state for state in initial}
+    for kind in {type(state) for state in initial}:
+        keys = [key for collection, key in known if collection == kind.collection]
+        restore: Callable[[Document], Known] = kind.restored
+        for key, state in (await unit.load(kind.collection, keys, restore)).items():
+            known[kind.collection, key] = state
     return known
 
 

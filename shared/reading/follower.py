@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
 
 from shared.kafka import Record, topic_name
 from shared.reading.sink import BeginsBeyond, Sink
@@ -67,7 +68,7 @@ class Follower:
         self.waits_for: str | None = "Kafka"
 
     async def run(self) -> None:
-        """Follow for ever; while Kafka is away, try again with growing pauses.
+        """Follow for ever; while Kafka or MongoDB is away, try again with growing pauses.
 
         Raises:
             LostLog: see `check_log`.
@@ -76,8 +77,10 @@ class Follower:
         while True:
             try:
                 await self._follow()
-            except (KafkaError, OSError) as problem:
-                self.waits_for = "Kafka"
+            except (KafkaError, PyMongoError, OSError) as problem:
+                if self.waits_for is None:  # it had gone well
+                    pause = FIRST_PAUSE_S
+                self.waits_for = "MongoDB" if isinstance(problem, PyMongoError) else "Kafka"
                 log.warning("follower.began_again", group=self._group, reason=repr(problem))
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_S)
@@ -132,7 +135,7 @@ class Follower:
                 log.debug("follower.no_hint", reason=repr(problem))
 
     async def is_behind(self) -> bool:
-        """Whether there is something on the topics that nobody of the group has folded yet."""
+        """Whether there is something on the topics that nobody of the group has folded yet, or nobody can tell."""
         consumer = self._consumer
         if consumer is None:
             return True
@@ -143,7 +146,11 @@ class Follower:
         if not places:
             return True
         stored = await stored_offsets(self._sink, places)
-        return any(stored[place] < end for place, end in (await consumer.end_offsets(places)).items())
+        try:
+            ends = await consumer.end_offsets(places)
+        except KafkaError:
+            return True
+        return any(stored[place] < end for place, end in ends.items())
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -163,5 +170,5 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             for place, offset in stored.items():
                 self._consumer.seek(place, offset)
             self.settled = True
-        except Exception as problem:  # noqa: BLE001 - aiokafka would only log it; `_follow` raises it
+        except Exception as problem:
             self.problem = problem

@@ -3,7 +3,9 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import ClassVar, assert_never
+from typing import Annotated, ClassVar, assert_never
+
+from pydantic import BeforeValidator
 
 from services.convenings.domain.convenings import Convening, NoSuchConvening
 from services.convenings.known import KnownCommunity, UnknownCommunity
@@ -106,9 +108,14 @@ forms = Decider(stream=stream, initial=initial_form, decide=decide_form, evolve=
 # responses
 
 
+def _in_digits(answer: object) -> object:
+    return str(answer) if type(answer) is int else answer
+
+
 class Respond(Command):
     received_on: Day
-    answers: Mapping[QuestionId, Answer]
+    answers: Mapping[QuestionId, Annotated[Answer, BeforeValidator(_in_digits)]] = {}
+    """A word of the question's scale; 0 to 10 may be sent as numbers."""
     words: Mapping[QuestionId, Text] = {}
 
 

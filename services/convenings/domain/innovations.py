@@ -107,7 +107,7 @@ class Eligibility(BaseModel):
     eligible_until_on: CoarseDate | None = None
 
     def overlaps(self, other: "Eligibility") -> bool:
-        return self._begins_within(other) or other._begins_within(self)
+        return self.begins_within(other) or other.begins_within(self)
 
     def ended(self, on: CoarseDate) -> "Eligibility":
         """With this end, if it is open and began before."""
@@ -115,7 +115,7 @@ class Eligibility(BaseModel):
             return self
         return self.model_copy(update={"eligible_until_on": on})
 
-    def _begins_within(self, other: "Eligibility") -> bool:
+    def begins_within(self, other: "Eligibility") -> bool:
         since, until = self.eligible_from.last_day, other.eligible_until_on
         return other.eligible_from.last_day <= since and (until is None or since < until.last_day)
 
