@@ -10,7 +10,7 @@ from deploy.importing.failures import RowRefused
 from deploy.importing.files import Row
 from deploy.importing.kinds import Kind
 from shared.events.feedback import SourceKind
-from shared.events.membership import CommunityKind, Governance, HowJoined, Role
+from shared.events.membership import CommunityKind, Governance, Role
 from shared.events.words import CoarseDate, slug
 
 PERSON = "{person}"
@@ -122,9 +122,10 @@ def _membership(row: Row, context: Context) -> Plan:
     community = row.need("community_ref")
     body: dict[str, Any] = {
         "role": row.get("role") or Role.MEMBER,
-        "how": row.get("how") or HowJoined.NOT_STATED,
         "joined_on": _needed_date(row, context, "joined_on"),
     }
+    if (how := row.get("how")) is not None:  # the server takes it as not stated, and does not hold that against others
+        body["how"] = how
     if (left_on := _date(row, context, "left_on")) is not None:
         body["left_on"] = left_on
     path = f"/v1/communities/{derived('community_ref', community)}/members/{PERSON}"
