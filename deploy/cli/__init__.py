@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import lifecycle
+from deploy.cli import demo, figures, importing, lifecycle
 from deploy.cli.printing import complain
 from deploy.local.failures import Failure
 
@@ -18,7 +18,9 @@ app = typer.Typer(
 app.command("up")(lifecycle.up)
 app.command("down")(lifecycle.down)
 app.command("status")(lifecycle.status)
-# Further commands are registered here, one line each: app.command("demo")(demo.demo)
+app.command("demo")(demo.demo)
+app.command("figures")(figures.figures)
+app.command("import")(importing.import_)
 
 
 def main() -> None:

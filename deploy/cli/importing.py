@@ -36,7 +36,7 @@ def import_(
     files: Annotated[
         list[str],
         typer.Argument(
-            metavar="KIND=FILE...",
+            metavar="KIND=FILE",
             help=f"Files and what they hold: {', '.join(Kind)}. A file that is called as its kind needs no KIND=.",
         ),
     ],
