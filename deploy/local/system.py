@@ -110,10 +110,10 @@ class System:
         return f"http://127.0.0.1:{self._services[name][1]}"
 
     def log_file(self, name: str) -> Path:
-        return self._child(name).log_file
+        return self.child(name).log_file
 
     def pid(self, name: str) -> int | None:
-        return self._child(name).pid
+        return self.child(name).pid
 
     def fetch(self) -> None:
         """Download what the engines are made of, unless it is there."""
@@ -131,7 +131,7 @@ class System:
         with self._alone():
             names = [child.name for child in self._engine_children()]
             names += [] if engines_only else list(self._services)
-            running = [name for name in names if self._child(name).runs_here()]
+            running = [name for name in names if self.child(name).runs_here()]
             self._check_before_start([name for name in names if name not in running])
             wait_until_ready(self._start_engines(), self._say)
             if not engines_only:
@@ -148,7 +148,7 @@ class System:
             others = [Child(name, self.home, ()) for name in self._remembered() if name not in known]
             stopped = self._stop([*(child for child, _ in self._services.values()), *others])
             if not services_only:
-                stopped += self._stop([self._child(name) for name in engines])
+                stopped += self._stop([self.child(name) for name in engines])
         return stopped
 
     def start(self, name: str, *, wait: bool = True) -> None:
@@ -167,11 +167,11 @@ class System:
 
     def stop(self, name: str) -> None:
         """SIGTERM, and wait until it is gone."""
-        self._child(name).stop()
+        self.child(name).stop()
 
     def kill(self, name: str) -> None:
         """SIGKILL, as a machine that goes down."""
-        self._child(name).kill()
+        self.child(name).kill()
 
     def status(self) -> list[Status]:
         """All parts, engines first, each asked now."""
@@ -216,6 +216,8 @@ class System:
             for number, port in enumerate(ports[name], start=1):
                 instance = name if number == 1 else f"{name}-{number}"
                 environment = {**shared, **own.get(name, {})}
+                if name == "metrics":
+                    environment["PRAXIS_DATA_DIR"] = str(self.home / instance)
                 described[instance] = (services.service(name, instance, self.home, port, environment), port)
         return described
 
@@ -242,7 +244,7 @@ class System:
             return
         require_room(self.home, NEEDED_TO_RUN)
         for name in names:
-            for listens in self._child(name).listens:
+            for listens in self.child(name).listens:
                 require_free(name, listens)
         self.fetch()
 
@@ -263,7 +265,7 @@ class System:
         engines = [engine for engine in (self._kafka, self._mongo) if engine]
         return [child for engine in engines for child in engine.children]
 
-    def _child(self, name: str) -> Child:
+    def child(self, name: str) -> Child:
         for child in self._children():
             if child.name == name:
                 return child
