@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 KAFKA_IMAGE = "apache/kafka:4.3.1"
 MONGO_IMAGE = "mongo:8"
-DEADLINE = 60.0
+DEADLINE = 90.0
 HOMES = "praxis-test-"
 
 

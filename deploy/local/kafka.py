@@ -14,7 +14,7 @@ from deploy.local import downloads
 from deploy.local.failures import Failure, Unreachable
 from deploy.local.processes import Awaited, Child, Listens, Say
 
-DEADLINE = 60.0  # seconds from start to ready
+DEADLINE = 90.0  # seconds from start to ready
 QUICK_START = "-XX:TieredStopAtLevel=1"  # halves the start, costs throughput later
 API_VERSIONS = 18
 

@@ -12,7 +12,7 @@ from deploy.local import downloads
 from deploy.local.failures import Unreachable
 from deploy.local.processes import Awaited, Child, Listens, Say
 
-DEADLINE = 60.0  # seconds from start to a primary
+DEADLINE = 90.0  # seconds from start to a primary
 REPLICA_SET = "rs0"
 NOT_YET_INITIALISED = 94
 

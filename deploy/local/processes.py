@@ -262,6 +262,7 @@ def wait_until_ready(awaited: Sequence[Awaited], say: Say) -> None:
     pending = list(awaited)
     while pending:
         still: list[Awaited] = []
+        reasons: list[str] = []
         for each in pending:
             if each.child.pid is None:
                 raise each.child.failed()
@@ -272,8 +273,10 @@ def wait_until_ready(awaited: Sequence[Awaited], say: Say) -> None:
                 raise NotReady(
                     each.child.name, reason, each.seconds, each.child.log_file, each.child.last_lines()
                 )
-            say(f"{each.child.name}: {reason}")
             still.append(each)
+            reasons.append(f"{each.child.name}: {reason}")
         pending = still
         if pending:
+            others = ", ".join(each.child.name for each in pending[1:])
+            say(reasons[0] + (f" (and for {others})" if others else ""))
             time.sleep(POLL)

@@ -10,7 +10,7 @@ from pathlib import Path
 from deploy.local.processes import Awaited, Child, Listens
 from deploy.local.settings import REPOSITORY
 
-DEADLINE = 60.0  # seconds from start to ready
+DEADLINE = 90.0  # seconds from start to ready
 NAMES = ("membership", "convenings", "metrics", "gateway")
 
 
