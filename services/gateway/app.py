@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
 from services.gateway import commands_api, docs_api, page
+from services.gateway.contracts import METHODS
 from services.gateway.courier import Courier, http_client
 from services.gateway.reader import Contracts
 from services.gateway.replicas import Service
@@ -52,9 +53,10 @@ app = application(
     summary="Runs a network's communities of practice and shows the value they produce.",
     openapi_url=None,  # docs_api publishes it, with the services' commands
 )
+app.router.routes.append(commands_api.Commands())
 # The consolidated views: app.include_router(views_api.router)
 app.include_router(page.router)
 app.include_router(docs_api.router)
 app.mount("/docs/assets", docs_api.swagger_ui)
 app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
-app.add_route("/{path:path}", commands_api.pass_on, commands_api.ANY_METHOD, include_in_schema=False)  # last
+app.add_route("/{path:path}", commands_api.nothing_here, sorted(METHODS), include_in_schema=False)

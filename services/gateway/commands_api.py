@@ -4,8 +4,10 @@ import uuid
 
 from fastapi import Request, Response
 from starlette.exceptions import HTTPException
+from starlette.routing import Match, Route
+from starlette.types import Scope
 
-from services.gateway.contracts import COMMAND_METHODS, METHODS, PUBLIC
+from services.gateway.contracts import COMMAND_METHODS, PUBLIC
 from services.gateway.courier import Courier, Parcel
 from services.gateway.reader import Contracts
 from services.gateway.replicas import Service, stream_of
@@ -22,8 +24,19 @@ class ContractUnknown(Unavailable):
     """Whether there is such a command is not known yet."""
 
 
+class Commands(Route):
+    """Stands before the views, so that a command is not compared with each of them, and is no match for a view."""
+
+    def __init__(self) -> None:
+        super().__init__(f"{PUBLIC}{{path:path}}", pass_on, methods=COMMAND_METHODS, include_in_schema=False)
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, found = super().matches(scope)
+        return (match, found) if match is Match.FULL else (Match.NONE, {})
+
+
 async def pass_on(request: Request) -> Response:
-    """Whatever is not a view of the gateway itself."""
+    """Take a command to its service, and its answer back."""
     courier: Courier = request.state.courier
     service = await _taker(request)
     key = request.headers.get(KEY) or f'"{uuid.uuid4()}"'
@@ -45,23 +58,28 @@ async def pass_on(request: Request) -> Response:
     return Response(reply.body, reply.status, passed_back)
 
 
+async def nothing_here(request: Request) -> Response:
+    """Answers whatever is neither a command nor a view; stands last."""
+    contracts: Contracts = request.state.contracts
+    raise _not_offered(contracts, request.scope["path"])
+
+
 async def _taker(request: Request) -> Service:
     contracts: Contracts = request.state.contracts
     services: dict[str, Service] = request.state.services
     method, path = request.method, request.scope["path"]
     owner = contracts.routes.owner(method, path)
-    may_be_new = method in COMMAND_METHODS and path.startswith(PUBLIC)
-    if owner is None and may_be_new:
+    if owner is None:
         await contracts.refresh()
         owner = contracts.routes.owner(method, path)
-    if owner in services:
+    if owner is not None:
         return services[owner]
-    if may_be_new and contracts.unread:
+    if contracts.unread:
         missing = " and ".join(contracts.unread)
         raise ContractUnknown(f"The contract of {missing} has not been read yet: come again", services=contracts.unread)
-    if methods := contracts.routes.methods(path):
-        raise HTTPException(405, headers={"Allow": ", ".join(sorted(methods))})
-    raise HTTPException(404)
+    raise _not_offered(contracts, path)
 
 
-ANY_METHOD = sorted(METHODS)
+def _not_offered(contracts: Contracts, path: str) -> HTTPException:
+    methods = contracts.routes.methods(path)
+    return HTTPException(405, headers={"Allow": ", ".join(sorted(methods))}) if methods else HTTPException(404)

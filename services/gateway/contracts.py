@@ -1,7 +1,7 @@
 """Which service takes which command, as the services' own contracts say. Pure."""
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Document = Mapping[str, Any]
@@ -35,28 +35,36 @@ class Routes:
     """Who takes what. Where two claim the same, the first named has it."""
 
     def __init__(self, offered: Mapping[str, Iterable[Operation]]) -> None:
-        takers: dict[tuple[str, ...], dict[str, str]] = defaultdict(dict)
-        for owner, operations_of_it in offered.items():
-            for operation in operations_of_it:
-                takers[_segments(operation.path)].setdefault(operation.method, owner)
-        self._by_length: dict[int, list[tuple[tuple[str, ...], dict[str, str]]]] = defaultdict(list)
-        for segments in sorted(takers, reverse=True):  # a word before a parameter, which is "" here
-            self._by_length[len(segments)].append((segments, takers[segments]))
+        self._root = _Node()
+        for owner, taken in offered.items():
+            for operation in taken:
+                self._root.at(operation.path).takers.setdefault(operation.method, owner)
 
     def owner(self, method: str, path: str) -> str | None:
         """The service that takes this."""
-        return next((takers[method] for takers in self._takers(path) if method in takers), None)
+        return next((node.takers[method] for node in self._root.find(path) if method in node.takers), None)
 
     def methods(self, path: str) -> set[str]:
         """What may be done at this address."""
-        return {method for takers in self._takers(path) for method in takers}
-
-    def _takers(self, path: str) -> Iterator[dict[str, str]]:
-        given = path[1:].split("/")
-        for segments, takers in self._by_length.get(len(given), ()):
-            if all(part and wanted in ("", part) for wanted, part in zip(segments, given, strict=True)):
-                yield takers
+        return {method for node in self._root.find(path) for method in node.takers}
 
 
-def _segments(template: str) -> tuple[str, ...]:
-    return tuple("" if part.startswith("{") else part for part in template[1:].split("/"))
+@dataclass
+class _Node:
+    """An address, and those below it by their next word. A parameter stands under the empty word."""
+
+    takers: dict[str, str] = field(default_factory=dict)
+    below: dict[str, "_Node"] = field(default_factory=dict)
+
+    def at(self, template: str) -> "_Node":
+        node = self
+        for part in template[1:].split("/"):
+            node = node.below.setdefault("" if part.startswith("{") else part, _Node())
+        return node
+
+    def find(self, path: str) -> Iterable["_Node"]:
+        """The nodes that a path leads to, words before parameters."""
+        found = [self]
+        for part in path[1:].split("/"):
+            found = [node.below[word] for node in found for word in (part, "") if part and word in node.below]
+        return found

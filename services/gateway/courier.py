@@ -54,7 +54,7 @@ class Reply:
 
 
 def http_client(connect_timeout: timedelta) -> aiohttp.ClientSession:
-    """One for all; aiohttp, because a passed command costs a third of the CPU that httpx takes for it."""
+    """One for all; aiohttp, because passing a command on costs 0.5 ms of CPU with it and 1.6 with httpx."""
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=MOST_CONNECTIONS, keepalive_timeout=KEPT_ALIVE_S),
         timeout=aiohttp.ClientTimeout(sock_connect=connect_timeout.total_seconds()),
