@@ -70,5 +70,6 @@ clean:  ## Stop the system and delete its data, the environment and all caches i
 	  $(PYTHON) -m venv .venv || { rm -rf .venv; echo "Python's venv module is missing; on Debian and Ubuntu: apt install python3-venv"; exit 1; }; fi
 	@echo "installing requirements-dev.lock into .venv (once; a minute or two)"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@log=$$(mktemp); $(BIN)/python -m pip install --disable-pip-version-check --no-deps --no-build-isolation -e . \
+	  >"$$log" 2>&1 || { cat "$$log"; rm -f "$$log"; exit 1; }; rm -f "$$log"
 	@touch $@
