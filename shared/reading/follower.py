@@ -16,6 +16,7 @@ log = structlog.get_logger(__name__)
 
 HINT_EVERY_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+ANSWERS_WITHIN_S = 1.0  # else Kafka is taken to be away: aiokafka itself would go on asking for 40 s
 
 
 class LostLog(Exception):
@@ -147,8 +148,8 @@ class Follower:
             return True
         stored = await stored_offsets(self._sink, places)
         try:
-            ends = await consumer.end_offsets(places)
-        except KafkaError:
+            ends = await asyncio.wait_for(consumer.end_offsets(places), ANSWERS_WITHIN_S)
+        except (KafkaError, TimeoutError):
             return True
         return any(stored[place] < end for place, end in ends.items())
 
