@@ -11,7 +11,7 @@ from datetime import timedelta
 from types import TracebackType
 from typing import Any, Literal, Self
 
-import httpx
+import aiohttp
 
 from deploy.local.failures import Failure
 
@@ -53,10 +53,14 @@ class Command:
     path: str
     body: Mapping[str, Any]
 
+    def content(self) -> bytes:
+        """The body as it is sent: the same bytes each time, since a key stands for them."""
+        return json.dumps(self.body, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
     def key(self, *parts: str) -> str:
         """An idempotency key of the command itself, and of what else tells it apart."""
-        words = json.dumps([*parts, self.method, self.path, self.body], sort_keys=True, ensure_ascii=False)
-        return hashlib.sha256(words.encode()).hexdigest()
+        words = "\n".join((*parts, self.method, self.path)).encode()
+        return hashlib.sha256(words + b"\n" + self.content()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -77,27 +81,25 @@ class Gateway:
         *,
         patience: timedelta = timedelta(minutes=2),
         at_once: int = 64,
-        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.url = url.rstrip("/")
         self._patience = patience
-        token = os.environ.get("PRAXIS_TOKEN")
-        self._client = httpx.AsyncClient(
-            base_url=self.url,
-            headers={"Authorization": f"Bearer {token}"} if token else {},
-            limits=httpx.Limits(max_connections=at_once, max_keepalive_connections=at_once),
-            timeout=httpx.Timeout(30, pool=None),
-            transport=transport,
-            trust_env=False,
-        )
+        self._at_once = at_once
+        self._client: aiohttp.ClientSession
 
     async def __aenter__(self) -> Self:
+        token = os.environ.get("PRAXIS_TOKEN")
+        self._client = aiohttp.ClientSession(
+            headers={"Authorization": f"Bearer {token}"} if token else {},
+            connector=aiohttp.TCPConnector(limit=self._at_once),
+            timeout=aiohttp.ClientTimeout(total=30),
+        )
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._client.aclose()
+        await self._client.close()
 
     async def command(self, command: Command, *, key: str, after: Iterable[str] = ()) -> Done:
         """Have a command carried out.
@@ -106,8 +108,8 @@ class Gateway:
             Refused: it was not, and would not be if it came again.
             GatewayAway: whether it was is not known; the same key may be sent again.
         """
-        headers = {"Idempotency-Key": f'"{key}"', **_after(after)}
-        answer = await self._ask(command.method, command.path, headers, body=dict(command.body))
+        headers = {"Idempotency-Key": f'"{key}"', "Content-Type": "application/json", **_after(after)}
+        answer = await self._ask(command.method, command.path, headers, body=command.content())
         return Done(tuple(answer.get("positions", ())), bool(answer.get("unchanged", False)), answer)
 
     async def view(self, path: str, *, as_at: str | None = None, after: Iterable[str] = ()) -> Any:
@@ -124,7 +126,7 @@ class Gateway:
         path: str,
         headers: Mapping[str, str],
         *,
-        body: Mapping[str, Any] | None = None,
+        body: bytes | None = None,
         query: Mapping[str, str] | None = None,
     ) -> Any:
         clock = asyncio.get_running_loop().time
@@ -132,13 +134,16 @@ class Gateway:
         tries = 0
         while True:
             try:
-                response = await self._client.request(method, path, headers=headers, json=body, params=query)
-            except httpx.TransportError as problem:
+                async with self._client.request(
+                    method, self.url + path, headers=headers, data=body, params=query
+                ) as response:
+                    content = await response.read()
+            except (aiohttp.ClientError, TimeoutError) as problem:
                 why, pause = str(problem) or type(problem).__name__, min(0.1 * 2**tries, LONGEST_PAUSE)
             else:
-                if response.status_code not in NOT_NOW:
-                    return _read(response)
-                why, pause = _refusal(response).reason, _retry_after(response)
+                if response.status not in NOT_NOW:
+                    return _read(response, content)
+                why, pause = _refusal(response, content).reason, _retry_after(response)
             tries += 1
             first_failed = clock() if first_failed is None else first_failed
             if clock() - first_failed > self._patience.total_seconds():
@@ -151,30 +156,30 @@ def _after(positions: Iterable[str]) -> dict[str, str]:
     return {"Praxis-After": text} if text else {}
 
 
-def _retry_after(response: httpx.Response) -> float:
+def _retry_after(response: aiohttp.ClientResponse) -> float:
     stated = response.headers.get("Retry-After", "")
     return min(float(stated), 60.0) if stated.isdecimal() else 1.0
 
 
-def _read(response: httpx.Response) -> Any:
-    if response.is_success:
-        return response.json()
-    refusal = _refusal(response)
-    if response.status_code in (401, 403):
+def _read(response: aiohttp.ClientResponse, content: bytes) -> Any:
+    if response.ok:
+        return json.loads(content)
+    refusal = _refusal(response, content)
+    if response.status in (401, 403):
         raise NotAllowed(
-            f"The gateway answers {response.status_code}: {refusal.reason}.",
+            f"The gateway answers {response.status}: {refusal.reason}.",
             "give it a token of somebody who may do this, in PRAXIS_TOKEN.",
         )
     raise refusal
 
 
-def _refusal(response: httpx.Response) -> Refused:
+def _refusal(response: aiohttp.ClientResponse, content: bytes) -> Refused:
     """Its problem (RFC 9457), or what can be said without one."""
     try:
-        problem = response.json()
+        problem = json.loads(content)
         errors = problem.get("errors") or [{}]
         name = str(problem.get("type", "")).rpartition("/")[2]
         reason, where = str(problem["detail"]), str(errors[0].get("field", ""))
     except (ValueError, KeyError, AttributeError, TypeError):
-        return Refused(response.status_code, "", f"{response.status_code} {response.reason_phrase}")
-    return Refused(response.status_code, name, reason, where)
+        return Refused(response.status, "", f"{response.status} {response.reason}")
+    return Refused(response.status, name, reason, where)

@@ -29,8 +29,8 @@ def demo(gateway: GatewayUrl = DEFAULT_GATEWAY, as_json: AsJson = False) -> None
         del told["positions"]
         out.print_json(json.dumps(told))
         return
-    added = f"{loaded.created:,} of {loaded.commands:,} commands" if loaded.created else "nothing"
-    out.print(f"the demonstration is loaded: {added} added something ({seconds:.1f} s)")
+    added = f"{loaded.created:,} of {loaded.commands:,} commands added something" if loaded.created else "nothing new"
+    out.print(f"the demonstration is loaded: {added} ({seconds:.1f} s)")
     figures.show(gateway, as_at=loaded.demonstration_on, after=loaded.positions)
 
 
@@ -54,8 +54,8 @@ async def _load(gateway_url: str, only_where_empty: bool, advance: Callable[[int
 
 
 def _told(done: int, of: int) -> str:
-    # A line for each hundred, so that it stays readable where every new text is a line of its own.
-    return f"loading the demonstration: {done - done % 100 if done < of else of:,} of {of:,} commands"
+    # In steps, so that it stays readable where every new text is a line of its own.
+    return f"loading the demonstration: {done - done % 500 if done < of else of:,} of {of:,} commands"
 
 
 def _first(several: BaseExceptionGroup[Failure]) -> Failure:
