@@ -8,9 +8,11 @@ from typing import Any
 from fastapi import FastAPI
 from starlette.staticfiles import StaticFiles
 
-from services.gateway import commands_api, docs_api, page
+from services.gateway import commands_api, docs_api, page, views_api
 from services.gateway.contracts import METHODS
 from services.gateway.courier import Courier, http_client
+from services.gateway.front import Front
+from services.gateway.holdings import Views
 from services.gateway.reader import Contracts
 from services.gateway.replicas import Service
 from services.gateway.settings import Settings
@@ -23,6 +25,7 @@ from shared.running import Tasks, mongo_check
 async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     settings = Settings()
     client = connect(settings.mongo)
+    views = Views(client, settings.view_wait)
     services = [
         Service("membership", tuple(settings.membership_urls)),
         Service("convenings", tuple(settings.convenings_urls)),
@@ -34,17 +37,14 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
             "services": {service.name: service for service in services},
             "contracts": contracts,
             "courier": Courier(http, settings.connect_timeout, settings.command_timeout),
-            "achievements": _nothing_yet,
+            "views": views,
+            "achievements": Front(views),
             "checks": {
                 "mongo": mongo_check(client),
                 **{service.name: contracts.check(service) for service in services},
             },
         }
     await client.close()
-
-
-async def _nothing_yet() -> page.Page:
-    return page.Page(as_at="today")
 
 
 app = application(
@@ -54,7 +54,7 @@ app = application(
     openapi_url=None,  # docs_api publishes it, with the services' commands
 )
 app.router.routes.append(commands_api.Commands())
-# The consolidated views: app.include_router(views_api.router)
+app.include_router(views_api.router)
 app.include_router(page.router)
 app.include_router(docs_api.router)
 app.mount("/docs/assets", docs_api.swagger_ui)
