@@ -22,6 +22,25 @@ class Shown(BaseModel):
     unknown: int = 0
     note: str | None = None
 
+    @property
+    def value_in_words(self) -> str:
+        if self.unit == "share" and isinstance(self.value, int | float):
+            return f"{number(100 * self.value)} %"
+        return number(self.value)
+
+    @property
+    def unit_in_words(self) -> str:
+        return "" if self.value is None or self.unit == "share" else self.unit
+
+    @property
+    def basis(self) -> str:
+        """What it rests on, and what it would rest on were it on record."""
+        parts = [
+            "" if self.n is None else f"n = {number(self.n)}",
+            f"{number(self.unknown)} unknown" if self.unknown else "",
+        ]
+        return ", ".join(filter(None, parts))
+
 
 class Bar(BaseModel):
     """One part, as long as its share: `value` of `of`."""
@@ -79,14 +98,14 @@ _templates = jinja2.Environment(
 
 
 def number(value: float | str | None) -> str:
-    """As people write it: thousands apart, no more digits than it has."""
+    """As people write it: thousands apart, no more digits than it can bear."""
     match value:
         case None:
             return "not known"
         case str():
             return value
         case float() if not value.is_integer():
-            return f"{value:,.4g}" if abs(value) < 1000 else f"{value:,.0f}"
+            return f"{value:,.1f}" if abs(value) >= 1 else f"{value:.2g}"
         case _:
             return f"{int(value):,}"
 
