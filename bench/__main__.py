@@ -1,4 +1,4 @@
-"""python -m bench [writer|worker|latency …]: on engines of its own, in a temporary folder; all of them if none is named."""
+"""python -m bench [writer|worker|latency …]: on engines of its own, in a temporary folder; all if none is named."""
 
 import asyncio
 import sys

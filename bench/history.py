@@ -3,7 +3,7 @@
 import random
 from collections import Counter
 from collections.abc import Iterator
-from datetime import date, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta
 
 from aiokafka import AIOKafkaProducer
 
@@ -31,7 +31,7 @@ PER_PERSON = 6
 
 def history(communities: int, members: int, seed: int = 1) -> Iterator[tuple[Stream, Fact]]:
     """Communities of so many members each, who join, come to some of twelve convenings, and sometimes leave."""
-    chance = random.Random(seed)  # noqa: S311 - a history, not a secret
+    chance = random.Random(seed)
     names = [f"community-{number}" for number in range(communities)]
     for name in names:
         yield (
@@ -83,7 +83,7 @@ async def publish(bootstrap: str, facts: Iterator[tuple[Stream, Fact]]) -> Count
     await producer.start()
     versions: Counter[Stream] = Counter()
     sent: Counter[str] = Counter()
-    now = datetime.now(timezone.utc)
+    now = datetime.now(UTC)
     try:
         for stream, fact in facts:
             versions[stream] += 1

@@ -52,7 +52,9 @@ async def _measure(client: Client, db: Database, writer: Writer) -> list[Row]:
     found = Found(title="Rehabilitation", kind=CommunityKind.PRACTICE)
     await writer(communities, (COMMUNITY,), found, _envelope())
     persons = [str(ULID()).lower() for _ in range(2 * ALONE + 2 * TOGETHER)]
-    await asyncio.gather(*(writer(people, (person, None), Register(), _envelope()) for person in persons))
+    for start in range(0, len(persons), 1_000):
+        part = persons[start : start + 1_000]
+        await asyncio.gather(*(writer(people, (person, None), Register(), _envelope()) for person in part))
     waiting = iter(persons)
     alone = await _joins(writer, waiting, callers=1, commands=ALONE)
     reruns = _reruns()

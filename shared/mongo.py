@@ -1,4 +1,4 @@
-"""MongoDB as Praxis uses it: a client that only reads what is there to stay, and transactions that are never half known."""
+"""MongoDB as Praxis uses it: reads of what is there to stay, and transactions whose outcome is known."""
 
 import asyncio
 import random

@@ -1,12 +1,11 @@
 """What the page of achievements shows just now: the statements of the views, in the words of the page."""
 
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 
 from services.gateway import page
 from services.gateway.gathering import Gathering
 from services.gateway.holdings import Views
 from services.gateway.views.achievements import Achievement, Achievements, achievements
-from shared.measures.catalogue import MEASURES
 from shared.measures.measure import Figure
 
 
@@ -17,7 +16,7 @@ class Front:
         self._views = views
 
     async def __call__(self) -> page.Page:
-        today = datetime.now(timezone.utc).date().isoformat()
+        today = datetime.now(UTC).date().isoformat()
         shown = await self._as_at(today)
         marks = {achievement.demonstration_on for achievement in shown.achievements}
         if shown.demonstration_on is not None and None not in marks:
@@ -50,7 +49,7 @@ def _statement(achievement: Achievement) -> page.Statement:
 def _shown(figure: Figure) -> page.Shown:
     notes = [*figure.notes, *(["facts are known to be missing"] if figure.incomplete else [])]
     return page.Shown(
-        name=MEASURES[figure.measure].title,
+        name=figure.title,
         value=figure.value,
         unit=figure.unit,
         n=figure.n,

@@ -27,7 +27,6 @@ from shared.views.records import (
     Record,
 )
 
-
 R = TypeVar("R", bound=Record)
 
 

@@ -20,8 +20,8 @@ class Settings(BaseSettings):
     connect_timeout: timedelta = timedelta(seconds=1)
     """After this a replica counts as out of reach, and the next one is asked."""
     command_timeout: timedelta = timedelta(seconds=30)
+    """How long a command may take in a service before its caller is told to ask again."""
     view_wait: timedelta = timedelta(seconds=3)
     """How long a view waits for what its reader has written."""
-    """How long a command may take in a service before its caller is told to ask again."""
     contracts_every: timedelta = timedelta(seconds=30)
     """How often the services' contracts are read again."""

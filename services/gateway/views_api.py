@@ -1,7 +1,7 @@
 """The consolidated views over HTTP. One request, one snapshot, one answer."""
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timezone
+from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Header, Query, Request
@@ -35,7 +35,7 @@ async def _gathering(
         str | None, Header(description="Positions of your own writes, which the view then includes.")
     ] = None,
 ) -> AsyncIterator[Gathering]:
-    day = as_at or CoarseDate.of(datetime.now(timezone.utc).date())
+    day = as_at or CoarseDate.of(datetime.now(UTC).date())
     async with request.state.views.open(parse_positions(praxis_after)) as holdings:
         yield Gathering(holdings, day.last_day)
 

@@ -21,4 +21,4 @@ class Settings(BaseSettings):
     session_timeout: timedelta = timedelta(seconds=15)
     most_cached: int = 50_000
     """Documents of a kind and partition that are kept from one transaction to the next."""
-    data_dir: str = "/tmp/praxis-faust"  # noqa: S108 - Faust wants a folder; nothing is kept there
+    data_dir: str = "/tmp/praxis-faust"

@@ -37,7 +37,8 @@ class BatchConsumer(driver.Consumer):
 
     async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
         """Called by Faust between assignment and resuming."""
-        consumer, places = self._thread._ensure_consumer(), self.assignment()
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - Faust offers no other way to its consumer
+        places = self.assignment()
         stored = await stored_offsets(self.app.sink, places)
         beginning = await self._thread.call_thread(consumer.beginning_offsets, places)
         end = await self._thread.call_thread(consumer.end_offsets, places)

@@ -188,7 +188,7 @@ class CommunityFounded(Fact):
     services: tuple[str, ...] = ()
     """The services whose colleagues it brings together."""
     mechanisms: tuple[str, ...] = ()
-    """The mechanisms of a change model that it is aligned with (Q: connecting, collaborating, supporting, developing)."""
+    """Those of a change model that it is aligned with (Q: connecting, collaborating, supporting, developing)."""
     accredited_by: str | None = None
     demonstration_on: Day | None = None
 

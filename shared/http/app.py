@@ -12,7 +12,7 @@ from shared.http import health, middleware, problems
 def application(
     title: str, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]], **options: Any
 ) -> FastAPI:
-    """An application with traces, a limit on bodies, problems and health. `lifespan` yields `checks` among its state."""
+    """An application with traces, a limit on bodies, problems and health. `lifespan` yields `checks` in its state."""
     app = FastAPI(title=title, version="1", lifespan=lifespan, **options)
     problems.install(app)
     app.include_router(health.router)

@@ -60,7 +60,8 @@ SPREAD = Measure(
     name="adopters-elsewhere",
     title="Adopters elsewhere",
     unit="organisations",
-    counts="Organisations outside the eligible set whose stage on the day is adopted or sustained; by stage, those at each.",
+    counts="Organisations outside the eligible set whose stage on the day is adopted or sustained; by stage, those at "
+    "each.",
     excludes="Eligible organisations.",
     source=SOURCE,
     cycle=Cycle.APPLIED,

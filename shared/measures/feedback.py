@@ -74,8 +74,8 @@ NPS = Measure(
     name="nps",
     title="Net promoter score",
     unit="points",
-    counts="Share of 9 and 10 less share of 0 to 6 among answers from 0 to 10, in points from -100 to 100; the interval "
-    "is adjusted Wald at 95 % (n + 3, three quarters of an answer to each side).",
+    counts="Share of 9 and 10 less share of 0 to 6 among answers from 0 to 10, in points from -100 to 100; the "
+    "interval is adjusted Wald at 95 % (n + 3, three quarters of an answer to each side).",
     excludes="Other scales: a five-point 'likely to recommend' is not NPS. The interval does not cover non-response.",
     source="Reichheld 2003; Rocks 2016 (adjusted Wald)",
     cycle=Cycle.IMMEDIATE,

@@ -57,6 +57,7 @@ class Figure(BaseModel):
     """A measure's value, with what it rests on."""
 
     measure: str
+    title: str
     value: int | float | None = Field(description="None where what it needs is unknown")
     unit: str
     n: int | None = Field(default=None, description="How many observations it rests on")
@@ -82,6 +83,7 @@ class Basis:
     def figure(self, measure: Measure, value: int | float | None, **more: Any) -> Figure:
         return Figure(
             measure=measure.name,
+            title=measure.title,
             value=value,
             unit=measure.unit,
             as_at=self.as_at,

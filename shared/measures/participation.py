@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
+from itertools import pairwise
+
 from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, firsts
 from shared.measures.membership import affiliation_keys
 from shared.views.records import ConveningRecord, ParticipationRecord
@@ -17,7 +19,7 @@ PARTICIPANTS = Measure(
     unit="people",
     counts="People with at least one known attendance at a held convening up to the day, each once.",
     excludes="Members who never came, and whoever came to convenings whose attendance is unknown.",
-    source="Health Innovation Network, Communities of Practice: 'participants representing varied organisations, roles'",
+    source="Health Innovation Network, Communities of Practice: 'participants representing varied organisations'",
     cycle=Cycle.IMMEDIATE,
     mechanisms=("connecting", "collaborating"),
     by=("organisation", "service", "profession"),
@@ -30,7 +32,8 @@ DISTINCT_PARTICIPANTS = Measure(
     title="Participants across the communities",
     unit="people",
     counts="People with at least one known attendance at a held convening of any of the communities, each once.",
-    excludes="Nobody twice: it is a union over the communities, not a sum. The host's staff is included and stated apart.",
+    excludes="Nobody twice: it is a union over the communities, not a sum. The host's staff is included, and "
+    "stated apart.",
     source=PARTICIPANTS.source,
     cycle=Cycle.IMMEDIATE,
     mechanisms=("connecting", "collaborating"),
@@ -82,7 +85,7 @@ FIRST_RECORDED = Measure(
     title="First recorded attendances",
     unit="people",
     counts="People whose earliest attendance on record in the community is at this convening.",
-    excludes="It is not first-time: they may have come before, where an earlier attendance is unknown or records begin.",
+    excludes="It is not first-time: they may have come before, where earlier attendance is unknown or records begin.",
     source="Praxis: shared/measures/participation.py",
     cycle=Cycle.IMMEDIATE,
     by=("convening",),
@@ -153,7 +156,8 @@ SHOW_UP = Measure(
     title="Show-up",
     unit="share",
     counts="Registered and came / registrations that were not withdrawn, of one convening.",
-    excludes="Walk-ins: it is never attendances over registrations. None where nobody registered or attendance is unknown.",
+    excludes="Walk-ins: it is never attendances over registrations. None where nobody registered, or attendance is "
+    "unknown.",
     source="Praxis: shared/measures/participation.py",
     cycle=Cycle.IMMEDIATE,
 )
@@ -186,7 +190,7 @@ def retention(
             if convening_id in came:
                 came[convening_id].append(participation)
     shares: dict[str, tuple[float | None, int]] = {}
-    for convening, following in zip(held, held[1:], strict=False):
+    for convening, following in pairwise(held):
         assert following.held_on is not None
         if not (convening.attendance_known and following.attendance_known):
             shares[convening.convening_id] = (None, 0)

@@ -123,10 +123,8 @@ def _of_programmes(held: AchievementHoldings) -> Iterator[Achievement]:
 def _commissioned(held: AchievementHoldings, programme: ProgrammeHoldings, basis: Basis) -> str:
     record = programme.programme
     by, source = record.commissioned_by, record.commissioned_from
-    return (
-        f"{record.commissioned_stated}, by {_name(held, by, basis.as_at) if by else 'an organisation that is not stated'}"
-        f" from {_name(held, source, basis.as_at) if source else 'an organisation that is not stated'}"
-    )
+    parties = [_name(held, party, basis.as_at) if party else "whom is not stated" for party in (by, source)]
+    return f"{record.commissioned_stated}, by {parties[0]} from {parties[1]}"
 
 
 def _name(held: AchievementHoldings, organisation_id: str, as_at: str) -> str:
@@ -144,12 +142,13 @@ def _of_innovations(held: AchievementHoldings) -> Iterator[Achievement]:
             continue
         stages = adopters.by.get("stage", {})
         title = record.title or record.innovation_id
+        organisations = _counted(eligible.value, _kind_of_organisation(held, innovation, basis.as_at))
         under_way = stages.get(AdoptionStage.IN_PROGRESS, 0)
         yield Achievement(
             id=f"adoption-{record.innovation_id}",
             about=About(kind="innovation", id=record.innovation_id, title=title),
-            text=f"{adopters.value} of {_counted(eligible.value, _kind_of_organisation(held, innovation, basis.as_at))} "
-            f"{'has' if adopters.value == 1 else 'have'} adopted {title}; {under_way} in progress.",
+            text=f"{adopters.value} of {organisations} {'has' if adopters.value == 1 else 'have'} adopted {title}; "
+            f"{under_way} in progress.",
             figures=[eligible, adopters],
             parts=[Bar(label=stage, value=count, of=eligible.value) for stage, count in stages.items()],
             demonstration_on=basis.demonstration_on,

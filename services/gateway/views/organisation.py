@@ -83,7 +83,7 @@ def organisation_view(held: OrganisationHoldings, basis: Basis) -> OrganisationV
 
 def _figures(participations: Sequence[ParticipationRecord], organisation: str, basis: Basis) -> list[Figure]:
     members = [p for p in participations if _belongs(p, organisation, basis.as_at)]
-    return [distinct_members(members, basis), distinct_participants(participations, basis, unknown=0)]
+    return [distinct_members(members, basis), distinct_participants(participations, basis)]
 
 
 def _belongs(participation: ParticipationRecord, organisation: str, day: str) -> bool:

@@ -34,8 +34,12 @@ def distinct_members(participations: Iterable[ParticipationRecord], basis: Basis
     return basis.figure(DISTINCT_MEMBERS, len(keys), by=_counted(keys, DISTINCT_MEMBERS.by))
 
 
-def distinct_participants(participations: Iterable[ParticipationRecord], basis: Basis, unknown: int) -> Figure:
-    """People with a known attendance by the day in at least one community. `unknown`: convenings without a record."""
+def distinct_participants(
+    participations: Iterable[ParticipationRecord], basis: Basis, *, known: int | None = None, unknown: int = 0
+) -> Figure:
+    """People with a known attendance by the day in at least one community. `known` and `unknown`: how many convenings
+    were held with and without an attendance record.
+    """
     keys: dict[str, set[str]] = {}
     held: dict[str, list[Affiliation]] = {}
     for participation in participations:
@@ -47,7 +51,7 @@ def distinct_participants(participations: Iterable[ParticipationRecord], basis: 
     for person, affiliations in held.items():
         keys[person] |= affiliation_keys(affiliations)
     by = _counted(keys, DISTINCT_PARTICIPANTS.by)
-    return basis.figure(DISTINCT_PARTICIPANTS, len(keys), by=by, unknown=unknown)
+    return basis.figure(DISTINCT_PARTICIPANTS, len(keys), by=by, n=known, unknown=unknown)
 
 
 def host_staff(participations: Iterable[ParticipationRecord], hosts: Mapping[str, str | None], basis: Basis) -> Figure:

@@ -129,14 +129,15 @@ def programme_figures(held: ProgrammeHoldings, basis: Basis) -> list[Figure]:
         commissioned = None
     became = delivery(commissioned, ends_on(programme), held.convenings, basis.as_at)
     unknown = sum(of_one.whole(ATTENDANCE_UNKNOWN) for of_one in sums)
+    delivered = sum(of_one.whole(HELD) for of_one in sums)
     hosts = {community.community_id: community.host_id for community in held.communities}
     return [
         basis.figure(COMMISSIONED, commissioned, unknown=int(commissioned is None)),
         basis.figure(DUE, became[DUE.name]),
-        basis.figure(HELD, sum(of_one.whole(HELD) for of_one in sums)),
+        basis.figure(HELD, delivered),
         basis.figure(LATE, became[LATE.name]),
         basis.figure(AT_RISK, became[AT_RISK.name]),
-        distinct_participants(held.participations, basis, unknown),
+        distinct_participants(held.participations, basis, known=delivered - unknown, unknown=unknown),
         host_staff(held.participations, hosts, basis),
         distinct_members(held.participations, basis),
         basis.figure(ATTENDANCES, sum(of_one.whole(ATTENDANCES) for of_one in sums), unknown=unknown),

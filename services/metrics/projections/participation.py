@@ -55,7 +55,7 @@ def evolve_person(record: PersonRecord, fact: Fact) -> PersonRecord | None:
 
 
 def _left(memberships: tuple[Membership, ...], fact: MemberLeft) -> tuple[Membership, ...]:
-    """The memberships, the open one of this role and beginning ended; as they were if its beginning is still missing."""
+    """The memberships, the open one of this role and beginning ended; unchanged if its beginning is still missing."""
     began, ended = (fact.role, fact.joined_on.last_day), {"left_on": fact.left_on.last_day}
     return tuple(
         m.model_copy(update=ended) if m.left_on is None and (m.role, m.joined_on) == began else m for m in memberships
