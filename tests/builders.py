@@ -2,6 +2,30 @@
 
 from collections.abc import Mapping
 
+from shared.events.convenings import (
+    AttendanceTaken,
+    ConveningCancelled,
+    ConveningHeld,
+    ConveningRescheduled,
+    ConveningScheduled,
+    PersonAttended,
+    RegistrationMade,
+    RegistrationWithdrawn,
+)
+from shared.events.feedback import (
+    AdoptionStage,
+    AdoptionStageReached,
+    FeedbackFormOpened,
+    GivenAnswer,
+    InnovationRegistered,
+    OrganisationBecameEligible,
+    OrganisationCeasedEligible,
+    Question,
+    ResponseReceived,
+    Scale,
+    Source,
+    SourceKind,
+)
 from shared.events.membership import (
     AffiliationBegan,
     AffiliationEnded,
@@ -208,3 +232,133 @@ def member_left(
 
 def member_completed(person_id: str = ANNA, *, completed_on: str = "2019-12-31") -> MemberCompleted:
     return MemberCompleted(person_id=person_id, completed_on=on(completed_on))
+
+
+# convenings and participation
+
+
+def convening_scheduled(
+    convening_id: str = "spring",
+    title: str = "Spring convening",
+    *,
+    scheduled_on: str = "2019-03-01",
+    capacity: int | None = None,
+    called_by_members: bool = False,
+) -> ConveningScheduled:
+    return ConveningScheduled(
+        convening_id=convening_id,
+        title=title,
+        scheduled_on=on(scheduled_on),
+        capacity=capacity,
+        called_by_members=called_by_members,
+    )
+
+
+def convening_rescheduled(convening_id: str = "spring", *, scheduled_on: str = "2019-04-01") -> ConveningRescheduled:
+    return ConveningRescheduled(convening_id=convening_id, scheduled_on=on(scheduled_on))
+
+
+def convening_held(convening_id: str = "spring", *, held_on: str = "2019-03-01") -> ConveningHeld:
+    return ConveningHeld(convening_id=convening_id, held_on=on(held_on))
+
+
+def convening_cancelled(
+    convening_id: str = "spring", *, cancelled_on: str = "2019-02-20", reason: str | None = None
+) -> ConveningCancelled:
+    return ConveningCancelled(convening_id=convening_id, cancelled_on=on(cancelled_on), reason=reason)
+
+
+def attendance_taken(convening_id: str = "spring", *, held_on: str = "2019-03-01") -> AttendanceTaken:
+    return AttendanceTaken(convening_id=convening_id, held_on=on(held_on))
+
+
+def registration_made(
+    person_id: str = ANNA, convening_id: str = "spring", *, registered_on: str = "2019-02-01"
+) -> RegistrationMade:
+    return RegistrationMade(convening_id=convening_id, person_id=person_id, registered_on=on(registered_on))
+
+
+def registration_withdrawn(
+    person_id: str = ANNA, convening_id: str = "spring", *, withdrawn_on: str = "2019-02-10"
+) -> RegistrationWithdrawn:
+    return RegistrationWithdrawn(convening_id=convening_id, person_id=person_id, withdrawn_on=on(withdrawn_on))
+
+
+def person_attended(
+    person_id: str = ANNA, convening_id: str = "spring", *, attended_on: str = "2019-03-01", minutes: int | None = None
+) -> PersonAttended:
+    return PersonAttended(convening_id=convening_id, person_id=person_id, attended_on=on(attended_on), minutes=minutes)
+
+
+# feedback, innovations and adoption
+
+
+def question(question_id: str = "useful", scale: Scale = Scale.ORDERED, *answers: str) -> Question:
+    """A question; where its scale needs words and none are given, no and yes."""
+    worded = scale in (Scale.ORDERED, Scale.CHOICE)
+    return Question(
+        question_id=question_id,
+        text=f"What about {question_id}?",
+        scale=scale,
+        answers=answers or (("no", "yes") if worded else ()),
+    )
+
+
+RECOMMEND = question("recommend", Scale.RECOMMENDATION)
+COMMENTS = question("comments", Scale.WORDS)
+
+
+def form_opened(
+    *questions: Question, form_id: str = "after", opened_on: str = "2019-03-01", convening_id: str | None = None
+) -> FeedbackFormOpened:
+    return FeedbackFormOpened(
+        form_id=form_id,
+        title="Afterwards",
+        opened_on=on(opened_on),
+        convening_id=convening_id,
+        questions=questions or (question(), RECOMMEND, COMMENTS),
+    )
+
+
+def response_received(
+    response_id: str = ANNA,
+    *,
+    form_id: str = "after",
+    received_on: str = "2019-03-02",
+    answers: Mapping[str, str] | None = None,
+    in_words: tuple[str, ...] = (),
+) -> ResponseReceived:
+    """`answers`: what each question was answered with, by its id."""
+    given = {"useful": "yes"} if answers is None else answers
+    return ResponseReceived(
+        form_id=form_id,
+        response_id=response_id,
+        received_on=on(received_on),
+        answers=tuple(GivenAnswer(question_id=asked, answer=answer) for asked, answer in given.items()),
+        in_words=in_words,
+    )
+
+
+ILLUSTRATIVE = Source(kind=SourceKind.ILLUSTRATIVE, words="Made up to show adoption")
+
+
+def innovation_registered(title: str = "GDm-Health", *, community_id: str | None = None) -> InnovationRegistered:
+    return InnovationRegistered(title=title, community_id=community_id)
+
+
+def became_eligible(organisation_id: str = "rj2", *, eligible_from: str = "2018") -> OrganisationBecameEligible:
+    return OrganisationBecameEligible(organisation_id=organisation_id, eligible_from=on(eligible_from))
+
+
+def ceased_eligible(organisation_id: str = "rj2", *, eligible_until_on: str = "2022") -> OrganisationCeasedEligible:
+    return OrganisationCeasedEligible(organisation_id=organisation_id, eligible_until_on=on(eligible_until_on))
+
+
+def stage_reached(
+    stage: AdoptionStage = AdoptionStage.ADOPTED,
+    *,
+    organisation_id: str = "rj2",
+    reached_on: str = "2019",
+    source: Source = ILLUSTRATIVE,
+) -> AdoptionStageReached:
+    return AdoptionStageReached(organisation_id=organisation_id, stage=stage, reached_on=on(reached_on), source=source)
