@@ -57,14 +57,16 @@ def _print(achievement: dict[str, Any]) -> None:
     out.print()
     out.print(Text(achievement["about"]["title"], style="bold"))
     out.print(Text(achievement["text"]))
+    if achievement.get("demonstration_on"):
+        out.print(Text(f"Demonstration as at {achievement['demonstration_on']}", style="yellow"))
     sheet = Table(box=None, pad_edge=False)
     for column in ("figure", "value", "unit", "n", "unknown", "as at", ""):
         sheet.add_column(column, justify="right" if column in ("value", "n", "unknown") else "left", overflow="fold")
     for figure in achievement["figures"]:
-        remarks = [f"demonstration of {figure['demonstration_on']}"] if figure.get("demonstration_on") else []
+        remarks = ["demonstration"] if figure.get("demonstration_on") else []
         remarks += ["incomplete: facts are missing"] if figure.get("incomplete") else []
         sheet.add_row(
-            figure["measure"],
+            figure["title"],
             _number(figure["value"]),
             figure["unit"],
             "" if figure.get("n") is None else _number(figure["n"]),

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
@@ -71,8 +72,9 @@ def import_(
     tables = surveyed(files, read, dates)
     reports = [FileReport.of(table) for table in tables]
     failure: Failure | None = None
+    positions: list[str] = []
     try:
-        asyncio.run(_load(tables, reports, name, gateway, timedelta(seconds=patience), at_once))
+        positions = asyncio.run(_load(tables, reports, name, gateway, timedelta(seconds=patience), at_once))
     except Failure as away:
         failure = away
     except KeyboardInterrupt:
@@ -80,8 +82,8 @@ def import_(
     if refused is not None:
         write_refusals(refused, reports)
     if as_json:
-        complete = failure is None
-        out.print_json(json.dumps({"source": name, "complete": complete, "files": [one.as_json() for one in reports]}))
+        told = {"source": name, "complete": failure is None, "files": [one.as_json() for one in reports]}
+        out.print_json(json.dumps({**told, "positions": positions}))
     else:
         _show(reports, refused)
     if failure is not None:
@@ -126,13 +128,14 @@ async def _load(
     url: str,
     patience: timedelta,
     at_once: int,
-) -> None:
+) -> list[str]:
     async with Gateway(url, patience=patience, at_once=at_once) as gateway:
         importer = Importer(gateway, source, at_once=at_once)
         with _bars() as bars:
             for table, report in zip(tables, reports, strict=True):
                 bar = bars.add_task(f"{table.kind} {table.path.name}", total=table.rows)
                 await importer.load(table, report, partial(bars.advance, bar))
+        return importer.positions
 
 
 @contextmanager
@@ -152,16 +155,17 @@ def _show(reports: Sequence[FileReport], refused_file: Path | None) -> None:
     sheet = Sheet(box=None, pad_edge=False)
     sheet.add_column("file", overflow="fold")
     sheet.add_column("encoding")
-    for column in ("rows", "created", "unchanged", "of them repeated", "refused", "rows/s"):
+    for column in ("rows", "created", "unchanged", "(repeated)", "refused", "rows/s"):
         sheet.add_column(column, justify="right")
     for report in reports:
         numbers = (report.rows, report.created, report.unchanged, report.repeated, report.refused)
         told = [f"{number:,}" for number in numbers]
-        sheet.add_row(Text(report.file), report.encoding, *told, f"{report.rows_per_second:,.0f}")
+        sheet.add_row(Text(Path(report.file).name), report.encoding, *told, f"{report.rows_per_second:,.0f}")
     out.print(sheet)
     for report in reports:
         if report.ignored:
-            out.print(Text(f"{report.file}: columns not read: {', '.join(report.ignored)}"))
+            unread = ", ".join(textwrap.shorten(heading, 60, placeholder=" …") for heading in report.ignored)
+            out.print(Text(f"{Path(report.file).name}: columns not read: {unread}"))
     _show_refusals(reports, refused_file)
 
 

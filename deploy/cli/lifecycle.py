@@ -8,6 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from deploy.cli import demo as demonstration
+from deploy.cli import figures
 from deploy.cli.printing import err, out, progress
 from deploy.local.system import Started, Status, System
 
@@ -27,15 +29,13 @@ def up(
         except KeyboardInterrupt:
             err.print("interrupted; `praxis down` stops what was started")
             raise typer.Exit(130) from None
-        if demo:
-            _demonstrate(system)
     seconds = time.monotonic() - begun
     if as_json:
-        out.print_json(
-            json.dumps({**_addresses(system), "started": started.started, "seconds": round(seconds, 1)})
-        )
+        out.print_json(json.dumps({**_addresses(system), "started": started.started, "seconds": round(seconds, 1)}))
     else:
         _announce(system, started, seconds)
+    if demo:
+        _demonstrate(system, silent=as_json)
 
 
 def down(as_json: AsJson = False) -> None:
@@ -61,9 +61,16 @@ def status(as_json: AsJson = False) -> None:
     raise typer.Exit(0 if ready else 1)
 
 
-def _demonstrate(system: System) -> None:
+def _demonstrate(system: System, *, silent: bool) -> None:
     """Load the demonstration unless the network holds something already, and show its figures."""
-    # Two calls belong here, with `system.gateway`: load of deploy.cli.demo, show of deploy.cli.figures.
+    with progress("loading the demonstration") as say:
+        loaded = demonstration.load(system.gateway, only_where_empty=True, say=say)
+    if silent:
+        return
+    if loaded is None:
+        figures.show(system.gateway)
+    else:
+        figures.show(system.gateway, as_at=loaded.demonstration_on, after=loaded.positions)
 
 
 def _addresses(system: System) -> dict[str, str]:

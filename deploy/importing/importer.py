@@ -36,6 +36,13 @@ class Importer:
         """What was to be made and was refused -> why: what builds on it is refused with it."""
         self._references: dict[tuple[str, str], str] = {}
         """(what, id) -> the reference that the id was derived from in this import."""
+        self.heads: dict[str, int] = {}
+        """Stream -> the last version that it is known to have from this import; not those of people."""
+
+    @property
+    def positions(self) -> list[str]:
+        """Sent back as `Praxis-After`, views include what was imported."""
+        return [f"{stream}@{version}" for stream, version in sorted(self.heads.items())]
 
     async def load(self, table: Table, report: FileReport, advance: Advance = lambda: None) -> None:
         """Send a file's rows, and return when each is stored or refused.
@@ -191,7 +198,12 @@ class Importer:
 
     async def _command(self, command: Command, kind: str, after: Sequence[str] = ()) -> Done:
         key = command.key(self._source, kind)
-        return await self._gateway.command(command, key=key, after=after if _is_elsewhere(command) else ())
+        done = await self._gateway.command(command, key=key, after=after if _is_elsewhere(command) else ())
+        for position in done.positions:
+            stream, _, version = position.rpartition("@")
+            if "/person." not in stream:
+                self.heads[stream] = max(self.heads.get(stream, 0), int(version))
+        return done
 
     async def _stand_up(self, reading: FeedbackReading) -> None:
         """What the answers are about, and the form that they answer."""

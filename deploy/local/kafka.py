@@ -133,13 +133,9 @@ class Kafka:
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
             lines = (done.stdout + done.stderr).splitlines()[-12:]
-            raise Failure(
-                "Kafka's storage could not be formatted.", f"see whether {self._data} can be written.", lines
-            )
+            raise Failure("Kafka's storage could not be formatted.", f"see whether {self._data} can be written.", lines)
 
-    def _java(
-        self, java: Path, libraries: Path, flags: Sequence[str], main: str, *arguments: str
-    ) -> list[str]:
+    def _java(self, java: Path, libraries: Path, flags: Sequence[str], main: str, *arguments: str) -> list[str]:
         logging = f"-Dlog4j2.configurationFile={self._logging}"
         return [str(java), *flags, logging, "-cp", f"{libraries}{os.sep}*", main, *arguments]
 

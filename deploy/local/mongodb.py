@@ -118,9 +118,7 @@ def require_answer(url: str) -> None:
     except PyMongoError as error:
         raise Unreachable("MongoDB", url, "PRAXIS_MONGO", str(error).split(",")[0]) from error
     if "setName" not in hello:
-        raise Unreachable(
-            "MongoDB", url, "PRAXIS_MONGO", "it is not a replica set, so it has no transactions"
-        )
+        raise Unreachable("MongoDB", url, "PRAXIS_MONGO", "it is not a replica set, so it has no transactions")
 
 
 def _client(url: str, seconds: float = 2.0, **options: Any) -> MongoClient[dict[str, Any]]:

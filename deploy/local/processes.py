@@ -270,9 +270,7 @@ def wait_until_ready(awaited: Sequence[Awaited], say: Say) -> None:
             if reason is None:
                 continue
             if time.monotonic() - begun > each.seconds:
-                raise NotReady(
-                    each.child.name, reason, each.seconds, each.child.log_file, each.child.last_lines()
-                )
+                raise NotReady(each.child.name, reason, each.seconds, each.child.log_file, each.child.last_lines())
             still.append(each)
             reasons.append(f"{each.child.name}: {reason}")
         pending = still

@@ -16,9 +16,7 @@ FREE_PORTS = range(20_000, 32_000)
 class Ports(BaseSettings):
     """Fixed, so that addresses can be written down; each is set by PRAXIS_<NAME>_PORT."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PRAXIS_", frozen=True, populate_by_name=True, extra="ignore"
-    )
+    model_config = SettingsConfigDict(env_prefix="PRAXIS_", frozen=True, populate_by_name=True, extra="ignore")
 
     kafka: int = Field(19092, validation_alias="PRAXIS_KAFKA_PORT")
     controller: int = Field(19093, validation_alias="PRAXIS_CONTROLLER_PORT")

@@ -201,8 +201,7 @@ class System:
 
     def _describe_services(self) -> dict[str, tuple[Child, int]]:
         ports: dict[str, list[int]] = {
-            name: [getattr(self.ports, name), *free_ports(self._replicas.get(name, 1) - 1)]
-            for name in services.NAMES
+            name: [getattr(self.ports, name), *free_ports(self._replicas.get(name, 1) - 1)] for name in services.NAMES
         }
         shared = {"PRAXIS_KAFKA": self.kafka, "PRAXIS_MONGO": self.mongo, **self._environment}
         own = {
@@ -274,9 +273,7 @@ class System:
     def _remembered(self) -> list[str]:
         return sorted(file.stem for file in (self.home / "run").glob("*.json"))
 
-    def _asked(
-        self, child: Child, address: str, waiting_for: Callable[[], str | None]
-    ) -> Callable[[], Status]:
+    def _asked(self, child: Child, address: str, waiting_for: Callable[[], str | None]) -> Callable[[], Status]:
         def ask() -> Status:
             state, pid = child.state, child.pid
             try:
