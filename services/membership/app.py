@@ -1,9 +1,8 @@
 """The composition root of the membership service: the writer, the relay, the reference list, and their readiness."""
 
-import os
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -69,10 +68,8 @@ class Preparing:
 
     async def _prepare(self) -> None:
         for name in ("streams", "events", "outbox", "leases", *(state.collection for state in STATES)):
-            try:
+            with suppress(CollectionInvalid):  # it is there
                 await self._db.create_collection(name)
-            except CollectionInvalid:  # it is there
-                continue
         await self._db.receipts.create_index("at", expireAfterSeconds=RECEIPTS_KEPT // timedelta(seconds=1))
 
 
@@ -84,7 +81,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     db = client[settings.database]
     writer = Writer(client, db)
     relay = Relay(db, settings.kafka, writer.committed)
-    publishing = Publishing(settings, relay, Lease(db, "relay", f"{socket.gethostname()}:{os.getpid()}"))
+    publishing = Publishing(settings, relay, Lease(db, "relay", f"{socket.gethostname()}:{settings.port}"))
     preparing = Preparing(db)
     async with Tasks() as tasks:
         tasks.start("preparing", preparing.run())

@@ -98,7 +98,7 @@ class CodeNeeded(Invalid):
     field = "ods_code"
 
     def __init__(self, kind: OrganisationKind) -> None:
-        super().__init__(f"ods_code is missing: the key of a {kind.value} is its ODS code")
+        super().__init__(f"ods_code is missing: organisations of kind '{kind.value}' are known by theirs")
 
 
 class CodeNotTaken(Invalid):
@@ -106,7 +106,9 @@ class CodeNotTaken(Invalid):
 
     def __init__(self, kind: OrganisationKind, code: str) -> None:
         coded = ", ".join(kind.value for kind in CODED)
-        super().__init__(f"ods_code '{code}' is not taken: a {kind.value} has none; those that have one are {coded}")
+        super().__init__(
+            f"ods_code '{code}' is not taken for kind '{kind.value}': leave it out; those with a code are {coded}"
+        )
 
 
 class NameNeeded(Invalid):
@@ -144,7 +146,7 @@ class NotABoard(Conflict):
     field = "board_id"
 
     def __init__(self, board: str, kind: OrganisationKind) -> None:
-        super().__init__(f"board_id '{board}' is a {kind.value}: name an integrated-care-board")
+        super().__init__(f"board_id '{board}' is of kind '{kind.value}': name an integrated-care-board")
 
 
 def require_registered(organisation: Organisation, field: str) -> OrganisationRegistered:
