@@ -1,9 +1,8 @@
 """The composition root of the convenings service: writer, relay, the follower of `membership`, and their readiness."""
 
-import os
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import Any
 
@@ -39,10 +38,8 @@ async def make_collections(db: Database) -> None:
     """Make what is not there yet: a transaction should not have to."""
     names = ("streams", "events", "outbox", "leases", "heads", "partitions", *(state.collection for state in STATES))
     for name in names:
-        try:
+        with suppress(CollectionInvalid):  # it is there
             await db.create_collection(name)
-        except CollectionInvalid:  # it is there
-            continue
     await db.receipts.create_index("at", expireAfterSeconds=RECEIPTS_KEPT // timedelta(seconds=1))
 
 
@@ -51,7 +48,7 @@ class Streams:
 
     def __init__(self, settings: Settings, db: Database, relay: Relay, follower: Follower) -> None:
         self._settings, self._db, self._relay, self._follower = settings, db, relay, follower
-        self._lease = Lease(db, "relay", f"{socket.gethostname()}:{os.getpid()}")
+        self._lease = Lease(db, "relay", f"{socket.gethostname()}:{settings.port}")
         self._waits_for: str | None = "collections and topics are not there yet"
 
     async def run(self, tasks: Tasks) -> None:
