@@ -40,7 +40,7 @@ class Record(Protocol):
     @property
     def value(self) -> bytes | None: ...
     @property
-    def headers(self) -> tuple[tuple[str, bytes], ...]: ...
+    def headers(self) -> tuple[tuple[str, bytes | None], ...]: ...
 
 
 class NotUnderstood(Exception):
@@ -82,13 +82,14 @@ def decode(record: Record) -> Recorded:
     Raises:
         NotUnderstood: what is wrong with it, in words for operations staff.
     """
-    headers = dict(record.headers)
+    headers = present_headers(record)
     try:
         subject = headers["ce_subject"].decode()
         version = int(headers["ce_sequence"])
         recorded_at = _parse_instant(headers["ce_recordedtime"].decode())
         fact_type = headers["ce_type"].decode()
         id = headers["ce_id"].decode()
+        trace = headers.get("traceparent", b"").decode()
     except KeyError as missing:
         raise NotUnderstood(f"the header {missing.args[0]} is missing") from None
     except ValueError as problem:
@@ -107,7 +108,12 @@ def decode(record: Record) -> Recorded:
         fact = kind.model_validate_json(record.value)
     except ValidationError as problem:
         raise NotUnderstood(f"{fact_type} is not as it must be: {problem}") from None
-    return Recorded(id, stream, version, fact, recorded_at, headers.get("traceparent", b"").decode())
+    return Recorded(id, stream, version, fact, recorded_at, trace)
+
+
+def present_headers(record: Record) -> dict[str, bytes]:
+    """The headers that have a value: on Kafka one may be null, which is as good as none."""
+    return {name: value for name, value in record.headers if value is not None}
 
 
 @lru_cache(maxsize=65_536)

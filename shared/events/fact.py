@@ -28,14 +28,15 @@ class Fact(BaseModel):
     type: ClassVar[str]
     """The name on the wire, `praxis.member-joined.v1` for `MemberJoined`."""
     when: ClassVar[str | None]
-    """The field that says when it happened: the first that ends in `_on` or `_from`."""
+    """The field that says when it happened: the first that ends in `_on` or `_from`, save `demonstration_on`."""
 
     @classmethod
     def __pydantic_init_subclass__(cls, **kwargs: Any) -> None:
         super().__pydantic_init_subclass__(**kwargs)
         words = re.sub(r"(?<!^)(?=[A-Z])", "-", cls.__name__).lower()
         cls.type = f"praxis.{words}.v1"
-        cls.when = next((name for name in cls.model_fields if name.endswith(("_on", "_from"))), None)
+        dated = (name for name in cls.model_fields if name.endswith(("_on", "_from")) and name != "demonstration_on")
+        cls.when = next(dated, None)
         if FACTS.setdefault(cls.type, cls) is not cls:
             raise TypeError(f"two facts are called {cls.type}")
 
