@@ -4,11 +4,14 @@ from collections.abc import Sequence
 
 import structlog
 
-from shared.kafka import Message
+from shared.events.fact import MAX_FACT_BYTES
+from shared.kafka import Message, present_headers
 from shared.reading.sink import DeadLetter, Unit
 from shared.writing.ledger import outgoing
 
 log = structlog.get_logger(__name__)
+
+LONGEST_REASON = 2_000
 
 
 def dead_topic(topic: str) -> str:
@@ -24,13 +27,16 @@ async def bury(unit: Unit, letters: Sequence[DeadLetter]) -> None:
 
 
 def _outgoing(letter: DeadLetter) -> dict[str, object]:
+    """Short enough for Kafka to take: what cannot be sent would hold up the whole outbox."""
     record = letter.record
+    value = record.value or b""
     told = {
-        "praxis_reason": letter.reason,
+        "praxis_reason": letter.reason[:LONGEST_REASON],
         "praxis_topic": record.topic,
         "praxis_partition": str(record.partition),
         "praxis_offset": str(record.offset),
     }
-    headers = [*record.headers, *((name, value.encode()) for name, value in told.items())]
-    message = Message(dead_topic(record.topic), record.key or b"", record.value or b"", headers)
+    headers = [*present_headers(record).items(), *((name, words.encode()) for name, words in told.items())]
+    carried = value if len(value) <= MAX_FACT_BYTES else b""  # no fact is as long; it stands where it stood
+    message = Message(dead_topic(record.topic), record.key or b"", carried, headers)
     return outgoing({"stream": f"dead/{record.topic}/{record.partition}", "version": record.offset}, message)

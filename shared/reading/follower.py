@@ -64,7 +64,7 @@ class Follower:
         self, bootstrap: str, topics: Sequence[str], group: str, sink: Sink, *, most_at_once: int = 10_000
     ) -> None:
         self._bootstrap, self._topics, self._group = bootstrap, list(topics), group
-        self._sink, self._most_at_once = sink, most_at_once
+        self._sink = sink
         self._consumer: AIOKafkaConsumer | None = None
         self.waits_for: str | None = "Kafka"
 
@@ -102,7 +102,7 @@ class Follower:
             await consumer.start()
             self._consumer = consumer
             while True:
-                records = await consumer.getmany(timeout_ms=1_000, max_records=self._most_at_once)
+                records = await consumer.getmany(timeout_ms=1_000)
                 if assignment.problem:
                     raise assignment.problem
                 if assignment.settled:
@@ -146,10 +146,10 @@ class Follower:
         ]
         if not places:
             return True
-        stored = await stored_offsets(self._sink, places)
         try:
+            stored = await stored_offsets(self._sink, places)
             ends = await asyncio.wait_for(consumer.end_offsets(places), ANSWERS_WITHIN_S)
-        except (KafkaError, TimeoutError):
+        except (KafkaError, PyMongoError, TimeoutError):
             return True
         return any(stored[place] < end for place, end in ends.items())
 

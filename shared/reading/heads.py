@@ -11,6 +11,14 @@ from shared.events.fact import Position
 from shared.mongo import Document, Session
 
 POLL_S = 0.002
+WIDEST_GAP = 100_000
+
+
+class TooFarAhead(Exception):
+    """A version that leaves a gap which cannot be true: each missing version is kept until it arrives."""
+
+    def __init__(self, head: int, version: int) -> None:
+        super().__init__(f"version {version} cannot follow {head}: no reader loses {WIDEST_GAP} facts and more")
 
 
 @dataclass
@@ -24,19 +32,25 @@ class Seen:
         return version <= self.head and version not in self.missing
 
     def take(self, version: int) -> bool:
-        """Take a version in; False where it was seen before."""
+        """Take a version in; False where it was seen before.
+
+        Raises:
+            TooFarAhead: nothing is taken.
+        """
         if version <= self.head:
             if version not in self.missing:
                 return False
             self.missing.discard(version)
             return True
+        if version - self.head > WIDEST_GAP:
+            raise TooFarAhead(self.head, version)
         self.missing.update(range(self.head + 1, version))
         self.head = version
         return True
 
     def miss(self, version: int) -> None:
         """Note a version that came and could not be understood: missing until a good one comes."""
-        if version > self.head:
+        if self.head < version <= self.head + WIDEST_GAP:  # one beyond is not believed either
             self.take(version)
             self.missing.add(version)
 

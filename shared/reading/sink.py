@@ -8,14 +8,14 @@ a batch that is read again, a batch that begins too late. Nothing else has to be
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 from pymongo import ReplaceOne
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
 from shared.events.fact import Position, Recorded, Stream
-from shared.kafka import NotUnderstood, Record, decode
+from shared.kafka import NotUnderstood, Record, decode, present_headers
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
 from shared.reading.metrics import BATCH_FACTS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
@@ -23,6 +23,9 @@ from shared.reading.metrics import BATCH_FACTS, COMMIT_SECONDS, DEAD_LETTERS, FA
 log = structlog.get_logger(__name__)
 
 V = TypeVar("V")
+
+OF_A_DOCUMENT = (BulkWriteError, WriteError)
+"""What MongoDB says of a document that it does not take, as one above 16 MB: coming again would not help."""
 
 
 class Cache(Generic[V]):
@@ -51,7 +54,8 @@ class Partition:
     number: int
     next: dict[str, int]
     """Topic -> the offset of the first record that is not folded yet."""
-    stored: bool
+    stored: dict[str, int] | None
+    """The same as it is stored, in its own order and with topics that are not read here; None where nothing is."""
     caches: dict[str, Cache[Any]] = field(default_factory=dict)
 
 
@@ -109,6 +113,14 @@ class BeginsBeyond(Exception):
         self.partition, self.next = partition, dict(next)
 
 
+class _Folded(NamedTuple):
+    """What a transaction did, once it is committed."""
+
+    partition: Partition
+    facts: int = 0
+    letters: int = 0
+
+
 class _Fenced(Exception):
     """The stored offsets are not those that were trusted: somebody else has been here."""
 
@@ -148,9 +160,11 @@ class Sink:
         """
         try:
             await self._commit(number, records)
-        except (BeginsBeyond, PyMongoError):
+        except BeginsBeyond:
             raise
         except Exception as problem:
+            if isinstance(problem, PyMongoError) and not isinstance(problem, OF_A_DOCUMENT):
+                raise
             if sum(map(len, records.values())) == 1:
                 log.exception("fact.not_folded", partition=number)
                 await self._commit(number, records, unfoldable=repr(problem))
@@ -162,27 +176,35 @@ class Sink:
         self, number: int, records: Mapping[str, Sequence[Record]], *, unfoldable: str | None = None
     ) -> None:
         while True:
+            trusted = number in self._trusted
             try:
                 with COMMIT_SECONDS.time():
-                    after = await transact(
+                    folded = await transact(
                         self._client, lambda session: self._fold(number, records, unfoldable, session)
                     )
+            except BeginsBeyond:
+                if not trusted:
+                    raise
+                continue  # beyond what was trusted, which somebody else may have moved on
             except _Fenced:
                 FENCED.inc()
                 log.warning("partition.fenced", partition=number)
                 continue
-            self._trusted[number] = after
+            self._trusted[number] = folded.partition
+            FACTS.inc(folded.facts)
+            BATCH_FACTS.observe(folded.facts)
+            DEAD_LETTERS.inc(folded.letters)
             return
 
     async def _fold(
         self, number: int, records: Mapping[str, Sequence[Record]], unfoldable: str | None, session: Session
-    ) -> Partition:
+    ) -> _Folded:
         # popped: whatever happens now, the cache is trusted again only after a commit
         partition = self._trusted.pop(number, None) or await self._load(number, session)
         news = {topic: self._news(partition, topic, batch) for topic, batch in records.items()}
         news = {topic: batch for topic, batch in news.items() if batch}
         if not news:
-            return partition
+            return _Folded(partition)
         unit = Unit(self._db, session, partition, self._cached)
         facts, letters = _decoded(news, unfoldable)
         seen = await self._seen(unit, facts, letters)
@@ -193,25 +215,21 @@ class Sink:
         if fresh:
             await self._projection.project(unit, fresh)
         if letters:
-            DEAD_LETTERS.inc(len(letters))
             await self._bury(unit, letters)
         await self._note(unit, seen, {topic: batch[-1].offset + 1 for topic, batch in news.items()})
-        FACTS.inc(len(fresh))
-        BATCH_FACTS.observe(len(fresh))
-        return partition
+        return _Folded(partition, len(fresh), len(letters))
 
     def _news(self, partition: Partition, topic: str, batch: Sequence[Record]) -> Sequence[Record]:
         following = partition.next[topic]
         if batch and batch[0].offset < following:
             batch = [record for record in batch if record.offset >= following]
         if batch and batch[0].offset > following:
-            self._trusted[partition.number] = partition  # nothing was changed
             raise BeginsBeyond(partition.number, partition.next)
         return batch
 
     async def _load(self, number: int, session: Session) -> Partition:
         document = await self._db[self.partitions].find_one({"_id": number}, session=session)
-        return Partition(number, self._offsets(document), document is not None)
+        return Partition(number, self._offsets(document), document["next"] if document else None)
 
     def _offsets(self, document: Document | None) -> dict[str, int]:
         stored = document["next"] if document else {}
@@ -235,10 +253,10 @@ class Sink:
             ]
             await self._db[self.heads].bulk_write(replacements, ordered=False, session=session)
         unit.keep(self.heads, {str(stream): head for stream, head in seen.items()})
-        following = {**partition.next, **moved}
-        if partition.stored:
+        following = {**(partition.stored or {}), **partition.next, **moved}
+        if partition.stored is not None:
             result = await self._db[self.partitions].update_one(
-                {"_id": partition.number, "next": partition.next},
+                {"_id": partition.number, "next": partition.stored},
                 {"$set": {"next": following}},
                 session=session,
             )
@@ -248,7 +266,7 @@ class Sink:
             await self._db[self.partitions].insert_one({"_id": partition.number, "next": following}, session=session)
         for collection, values in unit.fresh.items():
             partition.caches.setdefault(collection, Cache(self._cached)).update(values)
-        partition.next, partition.stored = following, True
+        partition.next, partition.stored = following, following
 
 
 def _halves(records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Sequence[Record]]]:
@@ -277,7 +295,7 @@ def _decoded(news: Mapping[str, Sequence[Record]], unfoldable: str | None) -> tu
 
 
 def _position(record: Record) -> Position | None:
-    headers = dict(record.headers)
+    headers = present_headers(record)
     try:
         position = Position.parse(f"{headers['ce_subject'].decode()}@{headers['ce_sequence'].decode()}")
     except (KeyError, ValueError):
