@@ -1,6 +1,7 @@
 """A lease: one holder at a time does a thing, unless it dies or sleeps; whoever relies on it must bear two."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -48,7 +49,10 @@ class Lease:
                 held = False
             if held:
                 log.info("lease.taken", lease=self._name, holder=self._holder)
-                await self._work(work)
+                try:
+                    await self._work(work)
+                finally:
+                    await self._let_go()
             await asyncio.sleep(self._lasts.total_seconds() / 5)
 
     async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
@@ -62,6 +66,11 @@ class Lease:
             for result in results:
                 if isinstance(result, Exception):
                     log.warning("lease.work_failed", lease=self._name, reason=repr(result))
+
+    async def _let_go(self) -> None:
+        """So that another need not wait until it has run out."""
+        with contextlib.suppress(PyMongoError, TimeoutError):
+            await asyncio.wait_for(self.give_up(), timeout=1)
 
     async def _hold(self) -> None:
         while True:

@@ -1,6 +1,7 @@
 """The composition root of the metrics processor: Faust and the worker, with health and metrics over HTTP."""
 
 import asyncio
+import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -65,15 +66,16 @@ class Processor:
         self.waits_for = "partitions to be assigned"
         committed = asyncio.Event()
         relay = Relay(self.db, settings.kafka, committed)
-        lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
+        lease = Lease(self.db, "relay", f"{socket.gethostname()}:{os.getpid()}")
         async with Tasks() as tasks:
             tasks.start("relay", lease.while_held(relay.run))
             tasks.start("worker", worker.run())
-            await stream.start()
-            tasks.start("hint", worker.hint())
-            self.waits_for = None
             try:
-                await stream.wait_until_stopped()
+                await stream.start()
+                self.waits_for = None
+                async with Tasks() as beside:
+                    beside.start("hint", worker.hint())
+                    await stream.wait_until_stopped()
             finally:
                 await stream.stop()
         raise stream.lost or RuntimeError("Faust stopped by itself: see the lines above")
