@@ -11,7 +11,7 @@ ADOPTED = frozenset({AdoptionStage.ADOPTED, AdoptionStage.SUSTAINED})
 
 
 def _eligible(record: AdoptionRecord) -> Iterator[Contribution]:
-    days = (record.eligible_from, record.eligible_until)
+    days = [day for period in record.eligible for day in (period.since, period.until)]
     return sweep(days, lambda day: {WHOLE} if record.is_eligible(day) else set())
 
 
@@ -28,10 +28,6 @@ ELIGIBLE = Measure(
 )
 
 
-def _days(record: AdoptionRecord) -> list[str | None]:
-    return [record.eligible_from, record.eligible_until, *(stage.reached_on for stage in record.stages)]
-
-
 def _by_stage(record: AdoptionRecord, *, eligible: bool) -> Iterator[Contribution]:
     def keys_on(day: str) -> set[str]:
         stage = record.stage_on(day)
@@ -39,7 +35,8 @@ def _by_stage(record: AdoptionRecord, *, eligible: bool) -> Iterator[Contributio
             return set()
         return {f"stage={stage.stage}"} | ({WHOLE} if stage.stage in ADOPTED else set())
 
-    return sweep(_days(record), keys_on)
+    days = [day for period in record.eligible for day in (period.since, period.until)]
+    return sweep([*days, *(stage.reached_on for stage in record.stages)], keys_on)
 
 
 ADOPTERS = Measure(

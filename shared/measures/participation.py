@@ -1,12 +1,11 @@
 """Who came: participants, attendances, first-recorded, registration and what became of it, retention."""
 
 from collections.abc import Iterable, Iterator, Sequence
-
 from itertools import pairwise
 
-from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, firsts
+from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, firsts, sweep
 from shared.measures.membership import affiliation_keys
-from shared.views.records import ConveningRecord, ParticipationRecord
+from shared.views.records import ConveningRecord, ParticipationRecord, Registration
 
 
 def _participants(record: ParticipationRecord) -> Iterator[Contribution]:
@@ -94,13 +93,17 @@ FIRST_RECORDED = Measure(
 )
 
 
+def _stood(convening: str, registrations: Sequence[Registration]) -> Iterator[Contribution]:
+    days = [day for one in registrations for day in (one.registered_on, one.withdrawn_on)]
+    key = f"convening={convening}"
+    return sweep(days, lambda day: {key} if any(one.stands(day) for one in registrations) else set())
+
+
 def _registrations(record: ParticipationRecord) -> Iterator[Contribution]:
-    for convening, registration in record.registered.items():
-        yield registration.registered_on, WHOLE, 1
-        yield registration.registered_on, f"convening={convening}", 1
-        if registration.withdrawn_on is not None:
-            yield registration.withdrawn_on, WHOLE, -1
-            yield registration.withdrawn_on, f"convening={convening}", -1
+    for convening, registrations in record.registered.items():
+        for day, key, delta in _stood(convening, registrations):
+            yield day, key, delta
+            yield day, WHOLE, delta
 
 
 REGISTRATIONS = Measure(
@@ -119,8 +122,8 @@ REGISTRATIONS = Measure(
 
 def _came_registered(record: ParticipationRecord, registered: bool) -> Iterator[Contribution]:
     for convening, day in record.attended.items():
-        registration = record.registered.get(convening)
-        if (registration is not None and registration.withdrawn_on is None) is registered:
+        registrations = record.registered.get(convening, ())
+        if any(one.withdrawn_on is None for one in registrations) is registered:
             yield day, WHOLE, 1
             yield day, f"convening={convening}", 1
 

@@ -143,8 +143,13 @@ class Membership(Part):
 
 
 class Registration(Part):
+    """Stands from `registered_on` up to, not including, `withdrawn_on`."""
+
     registered_on: str
     withdrawn_on: str | None = None
+
+    def stands(self, day: str) -> bool:
+        return self.registered_on <= day and (self.withdrawn_on is None or day < self.withdrawn_on)
 
 
 class ParticipationRecord(Record):
@@ -157,8 +162,8 @@ class ParticipationRecord(Record):
     memberships: tuple[Membership, ...] = ()
     completed_on: str | None = None
     affiliations: tuple[Affiliation, ...] = ()
-    registered: Mapping[str, Registration] = {}
-    """By convening."""
+    registered: Mapping[str, tuple[Registration, ...]] = {}
+    """By convening, in the order they were recorded: only the last may stand."""
     attended: Mapping[str, str] = {}
     """Convening -> the day it was held."""
     first_attended_on: str | None = None
@@ -231,6 +236,16 @@ class Stage(Part):
     source: Source
 
 
+class Eligibility(Part):
+    """Holds from `since` up to, not including, `until`."""
+
+    since: str
+    until: str | None = None
+
+    def holds(self, day: str) -> bool:
+        return self.since <= day and (self.until is None or day < self.until)
+
+
 class AdoptionRecord(Record):
     """One organisation and one innovation."""
 
@@ -238,14 +253,12 @@ class AdoptionRecord(Record):
 
     innovation_id: str
     organisation_id: str
-    eligible_from: str | None = None
-    eligible_until: str | None = None
+    eligible: tuple[Eligibility, ...] = ()
     stages: tuple[Stage, ...] = ()
     """In order of the days they were reached, and of recording within a day."""
 
     def is_eligible(self, day: str) -> bool:
-        began = self.eligible_from
-        return began is not None and began <= day and (self.eligible_until is None or day < self.eligible_until)
+        return any(period.holds(day) for period in self.eligible)
 
     def stage_on(self, day: str) -> Stage | None:
         """The last stage that was reached by a day."""

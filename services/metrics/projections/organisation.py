@@ -26,6 +26,8 @@ def evolve(record: OrganisationRecord, fact: Fact) -> OrganisationRecord | None:
             )
         case OrganisationRenamed(renamed_on=on, name=name):
             return record.model_copy(update={"names": _in_order((*record.names, Name(name=name, since=on.last_day)))})
+        case OrganisationJoinedBoard(joined_on=on) if on.last_day < (record.board_since or FROM_THE_BEGINNING):
+            return record  # recorded late: it has come under another since
         case OrganisationJoinedBoard(board_id=board, joined_on=on):
             return record.model_copy(update={"board_id": board, "board_since": on.last_day})
         case OrganisationJoinedNetwork(joined_on=on):

@@ -28,13 +28,13 @@ def evolve(record: ParticipationRecord, fact: Fact) -> ParticipationRecord | Non
         case MemberCompleted(completed_on=on):
             return record.model_copy(update={"completed_on": on.last_day})
         case RegistrationMade(convening_id=convening, registered_on=on):
-            registered = {**record.registered, convening: Registration(registered_on=on.last_day)}
-            return record.model_copy(update={"registered": registered})
+            made = (*record.registered.get(convening, ()), Registration(registered_on=on.last_day))
+            return record.model_copy(update={"registered": {**record.registered, convening: made}})
         case RegistrationWithdrawn(convening_id=convening, withdrawn_on=on):
-            made = record.registered.get(convening)
-            if made is None:  # its registration is still missing: this is folded again when that arrives
+            made = record.registered.get(convening, ())
+            if not made:  # its registration is still missing: this is folded again when that arrives
                 return record
-            withdrawn = made.model_copy(update={"withdrawn_on": on.last_day})
+            withdrawn = (*made[:-1], made[-1].model_copy(update={"withdrawn_on": on.last_day}))
             return record.model_copy(update={"registered": {**record.registered, convening: withdrawn}})
         case PersonAttended(convening_id=convening, attended_on=on):
             attended = {**record.attended, convening: on.last_day}

@@ -31,6 +31,7 @@ from shared.views.records import (
     AdoptionRecord,
     CommunityRecord,
     ConveningRecord,
+    Eligibility,
     FormRecord,
     InnovationRecord,
     OrganisationRecord,
@@ -176,10 +177,10 @@ def _innovation(record: InnovationRecord, fact: Fact) -> InnovationRecord:
 
 def _adoption(record: AdoptionRecord, fact: Fact) -> AdoptionRecord:
     match fact:
-        case OrganisationBecameEligible(eligible_from=eligible_from):
-            return record.model_copy(update={"eligible_from": eligible_from.last_day, "eligible_until": None})
+        case OrganisationBecameEligible(eligible_from=since):
+            return record.model_copy(update={"eligible": (*record.eligible, Eligibility(since=since.last_day))})
         case OrganisationCeasedEligible(eligible_until_on=until):
-            return record.model_copy(update={"eligible_until": until.last_day})
+            return record.model_copy(update={"eligible": _ceased(record.eligible, until.last_day)})
         case AdoptionStageReached(stage=stage, reached_on=reached_on, source=source):
             reached = Stage(stage=stage, reached_on=reached_on.last_day, reached_stated=reached_on, source=source)
             stages = sorted(
@@ -188,3 +189,11 @@ def _adoption(record: AdoptionRecord, fact: Fact) -> AdoptionRecord:
             return record.model_copy(update={"stages": tuple(stages)})
         case _:
             _not_about(record, fact)
+
+
+def _ceased(periods: tuple[Eligibility, ...], until: str) -> tuple[Eligibility, ...]:
+    """The periods, the open ones that began before this day ended with it."""
+    return tuple(
+        period.model_copy(update={"until": until}) if period.until is None and period.since < until else period
+        for period in periods
+    )
