@@ -1,7 +1,6 @@
 """The composition root of the metrics processor: Faust and the worker, with health and metrics over HTTP."""
 
 import asyncio
-import os
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -66,7 +65,7 @@ class Processor:
         self.waits_for = "partitions to be assigned"
         committed = asyncio.Event()
         relay = Relay(self.db, settings.kafka, committed)
-        lease = Lease(self.db, "relay", f"{socket.gethostname()}:{os.getpid()}")
+        lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
         async with Tasks() as tasks:
             tasks.start("relay", lease.while_held(relay.run))
             tasks.start("worker", worker.run())
