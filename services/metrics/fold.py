@@ -1,40 +1,16 @@
-"""Folds facts into records and sums, in the transaction of the sink.
+"""Folds facts into records and sums, in the transaction of the sink: what the projections make of a batch, stored."""
 
-A record is evolved by the facts that come, in order; one that comes late makes it fold all its facts again. Its
-measures' old contributions are taken back and the new ones added in the same transaction.
-"""
-
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from pymongo import ASCENDING, IndexModel, UpdateOne
 
-from services.metrics.projections import Identity, evolve, identities
-from shared.events.fact import FACTS, Fact, Recorded
+from services.metrics.projections import Held, News, Placed, SumId, concerned, fold, folded_again
+from shared.events.fact import FACTS, Recorded
 from shared.kafka import to_json
-from shared.measures.catalogue import SUMMED
-from shared.measures.measure import contributions
 from shared.mongo import Database, Document
 from shared.reading.sink import Unit
 from shared.views.builds import Build
-from shared.views.records import RECORDS, Record
-
-SumId = tuple[str, str, str, str]
-"""(scope, measure, key, year)"""
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A record, and up to which version of each topic its facts are in it."""
-
-    record: Record
-    seen: Mapping[str, int]
-
-    @classmethod
-    def restored(cls, document: Document) -> "Held":
-        return cls(RECORDS[document["kind"]].model_validate(document["value"]), document["seen"])
 
 
 class Fold:
@@ -44,33 +20,23 @@ class Fold:
         self._build = build
 
     async def project(self, unit: Unit, facts: Sequence[Recorded]) -> None:
-        about: dict[str, tuple[Identity, list[Recorded]]] = {}
-        for recorded in facts:
-            for identity in identities(recorded.stream, recorded.fact):
-                about.setdefault(str(identity), (identity, []))[1].append(recorded)
+        about = concerned(facts)
         held = await unit.load(self._build.records, about, Held.restored)
-        late = [id for id, (_, news) in about.items() if id in held and _is_late(held[id], news)]
-        earlier = await self._earlier(unit, late)
-        changes, sums = list[UpdateOne](), defaultdict[SumId, dict[str, int]](lambda: defaultdict(int))
-        after: dict[str, Held] = {}
-        for id, (identity, news) in about.items():
-            before = held.get(id) or Held(identity.empty(), {})
-            after[id] = _evolved(before, identity, news, earlier.get(id))
-            scope = news[0].stream.key
-            _add_difference(sums, scope, before.record, after[id].record)
-            changes.append(_change(id, scope, unit.partition.number, after[id], news))
-        await unit.db[self._build.records].bulk_write(changes, ordered=False, session=unit.session)
-        if sums:
-            additions = [_addition(sum_id, days, unit.partition.number) for sum_id, days in sums.items()]
+        changes = fold(about, held, await self._earlier(unit, folded_again(about, held)))
+        number = unit.partition.number
+        records = [_change(id, about[id], number, after) for id, after in changes.records.items()]
+        await unit.db[self._build.records].bulk_write(records, ordered=False, session=unit.session)
+        if changes.sums:
+            additions = [_addition(sum_id, days, number) for sum_id, days in changes.sums.items()]
             await unit.db[self._build.sums].bulk_write(additions, ordered=False, session=unit.session)
-        unit.keep(self._build.records, after)
+        unit.keep(self._build.records, changes.records)
 
-    async def _earlier(self, unit: Unit, ids: Sequence[str]) -> dict[str, list[tuple[str, int, Fact]]]:
-        """The facts that are in these records already, as (topic, version, fact)."""
+    async def _earlier(self, unit: Unit, ids: Sequence[str]) -> dict[str, list[Placed]]:
+        """The facts that are in these records already."""
         if not ids:
             return {}
         found = unit.db[self._build.records].find({"_id": {"$in": list(ids)}}, {"facts": 1}, session=unit.session)
-        return {document["_id"]: [_fact(stored) for stored in document["facts"]] async for document in found}
+        return {document["_id"]: [_placed(stored) for stored in document["facts"]] async for document in found}
 
     async def prepare(self, db: Database) -> None:
         """Make the collections, which a transaction cannot always do, and the indexes that readers use."""
@@ -91,43 +57,13 @@ class Fold:
             await db[name].create_index("partition")
 
 
-def _is_late(held: Held, news: Sequence[Recorded]) -> bool:
-    return any(recorded.version < held.seen.get(recorded.stream.topic, 0) for recorded in news)
-
-
-def _evolved(
-    held: Held, identity: Identity, news: Sequence[Recorded], earlier: list[tuple[str, int, Fact]] | None
-) -> Held:
-    facts: list[tuple[str, int, Fact]] = [(recorded.stream.topic, recorded.version, recorded.fact) for recorded in news]
-    record = held.record
-    if earlier is not None:
-        record, facts = identity.empty(), earlier + facts
-    facts.sort(key=lambda placed: placed[:2])
-    seen = dict(held.seen)
-    for topic, version, fact in facts:
-        record = evolve(record, fact)
-        seen[topic] = max(version, seen.get(topic, 0))
-    return Held(record, seen)
-
-
-def _add_difference(sums: defaultdict[SumId, dict[str, int]], scope: str, before: Record, after: Record) -> None:
-    measures = SUMMED.get(type(after))
-    if not measures:
-        return
-    old, new = contributions(before, measures), contributions(after, measures)
-    for place in old.keys() | new.keys():
-        if delta := new.get(place, 0) - old.get(place, 0):
-            measure, key, day = place
-            sums[scope, measure, key, day[:4]][day] += delta
-
-
-def _change(id: str, scope: str, partition: int, held: Held, news: Sequence[Recorded]) -> UpdateOne:
+def _change(id: str, news: News, partition: int, held: Held) -> UpdateOne:
     return UpdateOne(
         {"_id": id},
         {
             "$set": {"value": held.record.model_dump(mode="json"), "seen": held.seen},
-            "$push": {"facts": {"$each": [_stored(recorded) for recorded in news]}},
-            "$setOnInsert": {"kind": held.record.kind, "scope": scope, "partition": partition},
+            "$push": {"facts": {"$each": [_stored(recorded) for recorded in news.facts]}},
+            "$setOnInsert": {"kind": held.record.kind, "scope": news.scope, "partition": partition},
         },
         upsert=True,
     )
@@ -155,5 +91,5 @@ def _stored(recorded: Recorded) -> Document:
     }
 
 
-def _fact(stored: Mapping[str, Any]) -> tuple[str, int, Fact]:
-    return stored["topic"], stored["version"], FACTS[stored["type"]].model_validate_json(stored["data"])
+def _placed(stored: Mapping[str, Any]) -> Placed:
+    return Placed(stored["topic"], stored["version"], FACTS[stored["type"]].model_validate_json(stored["data"]))

@@ -1,6 +1,5 @@
-"""From facts to records: which record a fact is about, and what it makes of it. Pure."""
+"""From facts to records: which record a fact is about, what it makes of it, and what a batch makes of all. Pure."""
 
-from services.metrics.projections.identity import Identity, identities
-from services.metrics.projections.record import evolve
+from services.metrics.projections.batch import Changes, Held, News, Placed, SumId, concerned, fold, folded_again
 
-__all__ = ["Identity", "evolve", "identities"]
+__all__ = ["Changes", "Held", "News", "Placed", "SumId", "concerned", "fold", "folded_again"]
