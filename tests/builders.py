@@ -1,6 +1,8 @@
 """Facts with defaults, so that a test says only what matters to it."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from shared.events.convenings import (
     AttendanceTaken,
@@ -12,6 +14,7 @@ from shared.events.convenings import (
     RegistrationMade,
     RegistrationWithdrawn,
 )
+from shared.events.fact import Fact, Kind, Recorded, Stream, Topic
 from shared.events.feedback import (
     AdoptionStage,
     AdoptionStageReached,
@@ -51,6 +54,7 @@ from shared.events.membership import (
     Role,
 )
 from shared.events.words import CoarseDate
+from shared.kafka import encode
 
 ANNA = "01hzy0000000000000000000aa"
 BEN = "01hzy0000000000000000000bb"
@@ -362,3 +366,49 @@ def stage_reached(
     source: Source = ILLUSTRATIVE,
 ) -> AdoptionStageReached:
     return AdoptionStageReached(organisation_id=organisation_id, stage=stage, reached_on=on(reached_on), source=source)
+
+
+# facts in their streams, and on Kafka
+
+RECORDED_AT = datetime(2024, 5, 6, 7, 8, 9, 123_000, UTC)
+TRACE = "00-0123456789abcdef0123456789abcdef-0123456789abcdef-01"
+
+
+def stream(id: str = "rehabilitation", topic: Topic = "membership", kind: Kind = "community") -> Stream:
+    return Stream(topic, kind, id)
+
+
+def recorded(
+    fact: Fact,
+    version: int = 1,
+    in_stream: Stream | None = None,
+    *,
+    recorded_at: datetime = RECORDED_AT,
+    trace: str = TRACE,
+) -> Recorded:
+    place = in_stream or stream()
+    return Recorded(f"{place.key}-{version}", place, version, fact, recorded_at, trace)
+
+
+@dataclass(frozen=True)
+class OnKafka:
+    """A record as a consumer gives it."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+
+    def with_header(self, name: str, value: bytes | None) -> "OnKafka":
+        return replace(self, headers=(*(pair for pair in self.headers if pair[0] != name), (name, value)))
+
+    def without_header(self, name: str) -> "OnKafka":
+        return replace(self, headers=tuple(pair for pair in self.headers if pair[0] != name))
+
+
+def on_kafka(one: Recorded, offset: int = 0, partition: int = 0) -> OnKafka:
+    """The record that the relay's message of a fact becomes."""
+    message = encode(one)
+    return OnKafka(message.topic, partition, offset, message.key, message.value, tuple(message.headers))
