@@ -31,9 +31,11 @@ class BatchConsumer(driver.Consumer):
 
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):
+            await self.app.wanted.wait()
             records, _ = await self._wait_next_records(1.0)
             if records and self.flow_active:
-                await self.app.polls.put((self.app.consumer_generation_id, records))
+                self.app.wanted.clear()
+                self.app.polls.put_nowait((self.app.consumer_generation_id, records))
 
     async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
         """Called by Faust between assignment and resuming."""
@@ -62,7 +64,7 @@ class BatchTransport(driver.Transport):
 
 
 class Stream(faust.App):
-    """The application of one worker. `polls` is small on purpose: that is the back-pressure."""
+    """The application of one worker. It polls when the worker wants more, and hands over all that has arrived."""
 
     def __init__(self, settings: Settings, sink: Sink) -> None:
         broker = f"kafka://{settings.kafka}"
@@ -86,7 +88,8 @@ class Stream(faust.App):
         )
         self.transport = BatchTransport([yarl.URL(broker)], self)
         self.sink = sink
-        self.polls: asyncio.Queue[tuple[int, Poll]] = asyncio.Queue(2)
+        self.wanted = asyncio.Event()
+        self.polls: asyncio.Queue[tuple[int, Poll]] = asyncio.Queue()
         self.assigned = 0
         self.lost: LostLog | None = None
         for topic in SOURCE_TOPICS:  # an idle agent per topic keeps the subscription

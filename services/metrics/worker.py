@@ -1,8 +1,7 @@
 """The worker: whatever arrived while the last transactions were in flight is the next batch."""
 
 import asyncio
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import TopicPartition
@@ -27,11 +26,10 @@ class Worker:
 
     async def run(self) -> None:
         while True:
-            polls = [await self._stream.polls.get()]
-            while not self._stream.polls.empty():
-                polls.append(self._stream.polls.get_nowait())
-            generation = self._stream.consumer_generation_id
-            await self._fold(_merged(poll for its, poll in polls if its == generation))
+            self._stream.wanted.set()
+            generation, records = await self._stream.polls.get()
+            if generation == self._stream.consumer_generation_id:
+                await self._fold(records)
 
     async def _fold(self, records: Poll) -> None:
         batches = by_partition(records)
@@ -69,11 +67,3 @@ class Worker:
                     await self._stream.batches.hint(hints)
             except KafkaError as problem:
                 log.debug("worker.no_hint", reason=repr(problem))
-
-
-def _merged(polls: Iterable[Poll]) -> Poll:
-    merged: dict[TopicPartition, list[Record]] = defaultdict(list)
-    for poll in polls:
-        for place, records in poll.items():
-            merged[place].extend(records)
-    return merged

@@ -60,9 +60,7 @@ def check_log(
 class Follower:
     """Reads `topics` in the group `group` for ever; several processes share the partitions among them."""
 
-    def __init__(
-        self, bootstrap: str, topics: Sequence[str], group: str, sink: Sink, *, most_at_once: int = 10_000
-    ) -> None:
+    def __init__(self, bootstrap: str, topics: Sequence[str], group: str, sink: Sink) -> None:
         self._bootstrap, self._topics, self._group = bootstrap, list(topics), group
         self._sink = sink
         self._consumer: AIOKafkaConsumer | None = None
