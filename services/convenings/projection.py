@@ -79,7 +79,9 @@ class KnownSink(Sink):
     def __init__(self, client: Client, db: Database, committed: asyncio.Event) -> None:
         super().__init__(client, db, ["membership"], KnownHere(), note_not_understood, cached=0)
         self._committed = committed
+        self._one_at_a_time = asyncio.Lock()  # people of any partition are known in the same communities
 
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
-        await super().put(number, records)
+        async with self._one_at_a_time:
+            await super().put(number, records)
         self._committed.set()
