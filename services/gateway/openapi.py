@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from services.gateway.contracts import Document, commands
+from services.gateway.contracts import PUBLIC, Document, commands
 
 _REFERENCE = "#/components/schemas/"
+_PROBLEM = "application/problem+json"
 _NOT_ANSWERED = (
     "The service cannot be reached or did not answer in time. Send the command again under the same "
     "`Idempotency-Key`, which the problem names: it is carried out once."
@@ -17,9 +18,11 @@ def merged(own: Document, contracts: Mapping[str, Document]) -> dict[str, Any]:
 
     Where schemas of the same name differ, the later one bears its service's name too.
     """
+    own = _tidy(own)
     paths: dict[str, dict[str, Any]] = {path: dict(item) for path, item in own.get("paths", {}).items()}
     schemas: dict[str, Any] = dict(_schemas(own))
     for service, contract in contracts.items():
+        contract = _tidy(contract)
         offered = [o for o in commands(contract) if o.method.lower() not in paths.get(o.path, {})]
         needed = _needed([o.details for o in offered], _schemas(contract))
         names = _names(service, needed, schemas)
@@ -27,9 +30,11 @@ def merged(own: Document, contracts: Mapping[str, Document]) -> dict[str, Any]:
         for operation in offered:
             details = _passed_on(_renamed(operation.details, names))
             paths.setdefault(operation.path, {})[operation.method.lower()] = details
-    tags = _tag(paths)
-    components = {**own.get("components", {}), "schemas": schemas}
-    return {**own, "paths": paths, "components": components, "tags": [{"name": tag} for tag in tags]}
+    public = {path: item for path, item in paths.items() if path.startswith(PUBLIC)}
+    for path, item in public.items():
+        paths[path] = {method: _listed(path, details) for method, details in item.items()}
+    tags = [{"name": name} for name in dict.fromkeys(map(noun, public))]
+    return {**own, "paths": paths, "components": {**own.get("components", {}), "schemas": schemas}, "tags": tags}
 
 
 def noun(path: str) -> str:
@@ -39,27 +44,40 @@ def noun(path: str) -> str:
     return (words[2] if of_a_community else words[0]).replace("-", " ")
 
 
-def _tag(paths: Mapping[str, dict[str, Any]]) -> list[str]:
-    """Give every operation its noun, and say which nouns there are, in order."""
-    nouns: dict[str, None] = {}
-    for path in paths:
-        if path.startswith("/v1/"):
-            nouns[noun(path)] = None
-            for method, details in paths[path].items():
-                paths[path][method] = details | {"tags": [noun(path)]}
-    return list(nouns)
+def _listed(path: str, operation: dict[str, Any]) -> dict[str, Any]:
+    return operation | {"tags": [noun(path)], "responses": _with_problems(operation.get("responses", {}))}
 
 
 def _passed_on(operation: dict[str, Any]) -> dict[str, Any]:
     """With what the door itself may answer."""
     responses: dict[str, Any] = operation.get("responses", {})
-    refused = responses.get("4XX", {})
-    return operation | {"responses": {**responses, "503": {**refused, "description": _NOT_ANSWERED}}}
+    away = {**responses.get("4XX", {}), "description": _NOT_ANSWERED}
+    return operation | {"responses": {**responses, "503": away}}
+
+
+def _with_problems(responses: Mapping[str, Any]) -> dict[str, Any]:
+    """Where a problem is described, it is so under its own media type only: FastAPI adds JSON's."""
+    told = dict(responses)
+    for status, response in responses.items():
+        content = response.get("content", {})
+        if _PROBLEM in content:
+            told[status] = response | {"content": {_PROBLEM: content[_PROBLEM] or content.get("application/json", {})}}
+    return told
 
 
 def _schemas(document: Document) -> Mapping[str, Any]:
     schemas: Mapping[str, Any] = document.get("components", {}).get("schemas", {})
     return schemas
+
+
+def _tidy(document: Document) -> Document:
+    """With schemas called `PeopleRegister` that pydantic, which tells two `Register` apart by their modules, calls
+    `services__membership__domain__people__Register`."""
+    parts = {name: ["", *name.split("__")][-2:] for name in _schemas(document)}
+    names = {name: module.capitalize() + model for name, (module, model) in parts.items()}
+    tidy = _renamed(dict(document), names)
+    schemas = {names[name]: schema for name, schema in _schemas(tidy).items()}
+    return {**tidy, "components": {**tidy.get("components", {}), "schemas": schemas}}
 
 
 def _needed(what: Any, schemas: Mapping[str, Any]) -> dict[str, Any]:

@@ -103,3 +103,24 @@ def test_the_tags_are_the_nouns_in_order() -> None:
     document = merged(OWN, {"membership": contract("/v1/communities/{c}/members/{p}", name="string")})
     assert [tag["name"] for tag in document["tags"]] == ["communities", "members"]
     assert document["paths"]["/v1/communities/{c}/members/{p}"]["put"]["tags"] == ["members"]
+
+
+def test_a_model_is_not_called_by_its_folders() -> None:
+    people = contract("/v1/people/{person}", name="string")
+    people["components"]["schemas"]["services__membership__domain__people__Request"] = people["components"][
+        "schemas"
+    ].pop("Request")
+    body = {"content": {"application/json": {"schema": ref("services__membership__domain__people__Request")}}}
+    people["paths"]["/v1/people/{person}"]["put"]["requestBody"] = body
+    document = merged(OWN, {"membership": people})
+    assert set(document["components"]["schemas"]) == {"PeopleRequest", "Item", "Problem"}
+    validate(document)
+
+
+def test_a_problem_is_described_under_its_own_media_type() -> None:
+    people = contract("/v1/people/{person}", name="string")
+    as_fastapi_does = {"application/problem+json": {}, "application/json": {"schema": ref("Problem")}}
+    people["paths"]["/v1/people/{person}"]["put"]["responses"]["4XX"]["content"] = as_fastapi_does
+    responses = merged(OWN, {"membership": people})["paths"]["/v1/people/{person}"]["put"]["responses"]
+    assert responses["4XX"]["content"] == {"application/problem+json": {"schema": ref("Problem")}}
+    assert responses["503"]["content"] == responses["4XX"]["content"]
