@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
@@ -20,6 +18,7 @@ from shared.mongo import Client
 log = structlog.get_logger(__name__)
 
 _failures: list[str] = []
+_servers: list[uvicorn.Server] = []
 
 
 class Tasks:
@@ -49,7 +48,8 @@ def _watch(task: asyncio.Task[Any]) -> None:
         return
     log.critical("task.died", task=task.get_name(), reason=str(problem), exc_info=problem)
     _failures.append(f"{task.get_name()}: {problem}")
-    os.kill(os.getpid(), signal.SIGTERM)
+    for server in _servers:
+        server.should_exit = True
 
 
 async def until_done(work: Callable[[], Awaitable[Any]], pause: timedelta = timedelta(seconds=1)) -> None:
@@ -89,7 +89,11 @@ def kafka_check(bootstrap: str) -> Callable[[], Awaitable[str | None]]:
 
 
 def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until told to stop; exits 1 if background work failed."""
-    uvicorn.run(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    """Serve until told to stop; exits 1, saying why, if background work failed."""
+    config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    _servers.append(server)
+    with contextlib.suppress(KeyboardInterrupt):
+        server.run()
     if _failures:
         sys.exit(f"stopped, because this failed: {'; '.join(_failures)}")

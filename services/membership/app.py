@@ -22,7 +22,7 @@ from shared.http.app import application
 from shared.kafka import ensure_topics, topic_name
 from shared.lease import Lease
 from shared.mongo import Database, connect
-from shared.running import Tasks, mongo_check, until_done
+from shared.running import Tasks, kafka_check, mongo_check, until_done
 from shared.writing.relay import Relay
 from shared.writing.writer import Writer
 
@@ -30,47 +30,31 @@ STATES = (Organisation, CodeHolder, Programme, DesignGroup, Community, Membershi
 RECEIPTS_KEPT = timedelta(days=30)
 
 
-class Publishing:
-    """Makes the topic once Kafka is there, then relays as long as this process holds the lease."""
+async def make_collections(db: Database) -> None:
+    """Make what is not there yet: a transaction should not have to."""
+    for name in ("streams", "events", "outbox", "leases", *(state.collection for state in STATES)):
+        with suppress(CollectionInvalid):  # it is there
+            await db.create_collection(name)
+    await db.receipts.create_index("at", expireAfterSeconds=RECEIPTS_KEPT // timedelta(seconds=1))
 
-    def __init__(self, settings: Settings, relay: Relay, lease: Lease) -> None:
-        self._settings, self._relay, self._lease = settings, relay, lease
-        self._has_topic = False
+
+class Streams:
+    """What goes on once MongoDB and Kafka are there: the relay, under its lease."""
+
+    def __init__(self, settings: Settings, db: Database, relay: Relay) -> None:
+        self._settings, self._db, self._relay = settings, db, relay
+        self._lease = Lease(db, "relay", f"{socket.gethostname()}:{settings.port}")
+        self._waits_for: str | None = "collections and topic are not there yet"
 
     async def run(self) -> None:
-        settings = self._settings
-        await ensure_topics(
-            settings.kafka,
-            [topic_name("membership")],
-            partitions=settings.partitions,
-            replication=settings.replication,
-        )
-        self._has_topic = True
+        settings, topics = self._settings, [topic_name("membership")]
+        await until_done(lambda: make_collections(self._db))
+        await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
+        self._waits_for = None
         await self._lease.while_held(self._relay.run)
 
     async def check(self) -> str | None:
-        return self._relay.last_failure if self._has_topic else "it does not answer"
-
-
-class Preparing:
-    """Makes the collections and indexes once MongoDB is there: a transaction should not have to."""
-
-    def __init__(self, db: Database) -> None:
-        self._db = db
-        self._done = False
-
-    async def run(self) -> None:
-        await until_done(self._prepare)
-        self._done = True
-
-    async def check(self) -> str | None:
-        return None if self._done else "its collections are not there yet"
-
-    async def _prepare(self) -> None:
-        for name in ("streams", "events", "outbox", "leases", *(state.collection for state in STATES)):
-            with suppress(CollectionInvalid):  # it is there
-                await self._db.create_collection(name)
-        await self._db.receipts.create_index("at", expireAfterSeconds=RECEIPTS_KEPT // timedelta(seconds=1))
+        return self._waits_for or self._relay.last_failure
 
 
 @asynccontextmanager
@@ -80,17 +64,18 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     client = connect(settings.mongo)
     db = client[settings.database]
     writer = Writer(client, db)
-    relay = Relay(db, settings.kafka, writer.committed)
-    publishing = Publishing(settings, relay, Lease(db, "relay", f"{socket.gethostname()}:{settings.port}"))
-    preparing = Preparing(db)
+    streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed))
     async with Tasks() as tasks:
-        tasks.start("preparing", preparing.run())
-        tasks.start("publishing", publishing.run())
         tasks.start("writer", writer.run())
+        tasks.start("streams", streams.run())
         yield {
             "writes": writer,
             "organisations": organisations(listed),
-            "checks": {"mongo": mongo_check(client), "collections": preparing.check, "kafka": publishing.check},
+            "checks": {
+                "mongo": mongo_check(client),
+                "kafka": kafka_check(settings.kafka),
+                "streams": streams.check,
+            },
         }
     await client.close()
 

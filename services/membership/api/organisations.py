@@ -19,7 +19,7 @@ from shared.writing.decider import Decider
 router = APIRouter(prefix="/organisations/{organisation}", tags=["organisations"])
 
 
-def _organisations(request: Request) -> Decider[OrganisationCommand, Situation]:
+async def _organisations(request: Request) -> Decider[OrganisationCommand, Situation]:
     rules: Decider[OrganisationCommand, Situation] = request.state.organisations
     return rules
 

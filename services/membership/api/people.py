@@ -17,7 +17,7 @@ class PersonAccepted(Accepted):
     person_id: PersonId = Field(description="The id of the person: new, or the one that the reference belongs to.")
 
 
-def _new_id() -> PersonId:
+async def _new_id() -> PersonId:
     return str(ULID()).lower()
 
 
