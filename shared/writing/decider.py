@@ -1,8 +1,9 @@
 """What a rule is made of: commands, the state they are decided from, and deciders that bind the two. Pure."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Any, ClassVar, Generic, NamedTuple, Self, TypeVar, cast
 
 from pydantic import BaseModel, ConfigDict
 
@@ -84,27 +85,35 @@ class Decider(Generic[C, S]):
 
 def states(situation: Any) -> Iterator[State]:
     """The states of a situation, the thing itself first. A field holds one, several in a tuple, or none."""
-    for field in fields(situation):
-        for value in _each(getattr(situation, field.name)):
+    kind: Any = type(situation)
+    for name in _fields(kind):
+        for value in _each(getattr(situation, name)):
             if isinstance(value, State):
                 yield value
 
 
 def filled(situation: S, found: Callable[[State], State]) -> S:
     """The situation with what is on record in the place of each of its states."""
-    changes: dict[str, Any] = {}
-    for field in fields(situation):  # type: ignore[arg-type]  # situations are dataclasses
-        value = getattr(situation, field.name)
+    kind: Any = type(situation)
+    values: dict[str, Any] = {}
+    for name in _fields(kind):
+        value = getattr(situation, name)
         if isinstance(value, State):
-            changes[field.name] = found(value)
+            value = found(value)
         elif type(value) is tuple:
-            changes[field.name] = tuple(found(one) if isinstance(one, State) else one for one in value)
-    return replace(situation, **changes)  # type: ignore[type-var]
+            value = tuple(found(one) if isinstance(one, State) else one for one in value)
+        values[name] = value
+    return cast(S, kind(**values))
 
 
 def subject(situation: Any) -> State:
     """The thing itself."""
     return next(states(situation))
+
+
+@lru_cache
+def _fields(kind: Any) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind))
 
 
 def _each(value: Any) -> Sequence[Any]:

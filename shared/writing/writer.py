@@ -55,9 +55,12 @@ class Written:
 @dataclass
 class _Pending:
     decider: Decider[Any, Any]
-    key: Key
     command: Command
     envelope: Envelope
+    own: Stream
+    """The stream of the thing that it is about."""
+    initial: Any
+    """The situation as if nothing were on record."""
     done: asyncio.Future[Written]
 
 
@@ -91,7 +94,8 @@ class Writer:
             Refusal: nothing was stored; what it was decided on is committed.
             Unavailable: it is not known yet whether it is stored; the same key gives its outcome later.
         """
-        pending = _Pending(decider, key, command, envelope, asyncio.get_running_loop().create_future())
+        own, initial = decider.stream(*key), decider.initial(*key)
+        pending = _Pending(decider, command, envelope, own, initial, asyncio.get_running_loop().create_future())
         try:
             self._waiting.put_nowait(pending)
         except asyncio.QueueFull:
@@ -163,9 +167,8 @@ class _Unit:
         initial: dict[tuple[str, str], State] = {}
         streams: dict[str, Stream] = {}
         for pending in batch:
-            own = pending.decider.stream(*pending.key)
-            streams[str(own)] = own
-            for state in states(pending.decider.initial(*pending.key)):
+            streams[str(pending.own)] = pending.own
+            for state in states(pending.initial):
                 initial[state.collection, state.key] = state
                 if (stream := state.stream()) is not None:
                     streams[str(stream)] = stream
@@ -197,13 +200,12 @@ class _Unit:
             return problem
 
     async def _decide(self, pending: _Pending) -> Written:
-        envelope, decider = pending.envelope, pending.decider
+        envelope, decider, own = pending.envelope, pending.decider, pending.own
         receipt = self.receipts.get(envelope.idempotency_key)
         if receipt is not None:
             COMMANDS.labels(type(pending.command).__name__, "replayed").inc()
             return _replay(receipt, envelope)
-        own = decider.stream(*pending.key)
-        before = self._situation(decider, pending.key)
+        before = filled(pending.initial, lambda state: self.states[state.collection, state.key])
         version = subject(before).version
         if envelope.expected_version not in (None, version):
             raise ChangedSince(version)
@@ -225,9 +227,6 @@ class _Unit:
         self._sign(envelope, written)
         COMMANDS.labels(type(pending.command).__name__, "accepted").inc()
         return written
-
-    def _situation(self, decider: Decider[Any, Any], key: Key) -> Any:
-        return filled(decider.initial(*key), lambda state: self.states[state.collection, state.key])
 
     def _record(self, facts: Sequence[On], trace: str) -> Iterable[Position]:
         marks = {on.stream: replace(self.ledger.heads[on.stream]) for on in facts}
