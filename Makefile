@@ -48,8 +48,8 @@ fmt: .venv/installed  ## Format the code, fix what can be fixed
 	@$(BIN)/ruff format $(CODE)
 
 lock: .venv/installed  ## Renew both lock files from pyproject.toml
-	@echo "locking what the services need, then what development needs (a minute)"
-	@$(COMPILE) --extra local --output-file requirements.lock pyproject.toml
+	@echo "locking what runs in the image, then that and what local engines and development need (a minute)"
+	@$(COMPILE) --output-file requirements.lock pyproject.toml
 	@$(COMPILE) --extra local --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@if grep -nE '://|^--' requirements.lock requirements-dev.lock; then echo "a lock file must not hold an address"; exit 1; fi
 
