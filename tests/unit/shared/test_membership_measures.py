@@ -151,13 +151,11 @@ def counted(people: Iterable[ParticipationRecord], day: str) -> dict[str, int]:
         found[""] += 1
         found.update({f"role={m.role.value}" for m in held})
         found.update({f"how={m.how.value}" for m in held})
-        found.update(
-            {f"organisation={a.organisation_id}" for a in there if a.organisation_id} or not_stated("organisation")
-        )
-        found.update({f"service={a.service}" for a in there if a.service} or not_stated("service"))
-        found.update(not_stated("profession"))
+        found.update(parts("organisation", {a.organisation_id for a in there}))
+        found.update(parts("service", {a.service for a in there}))
+        found.update(parts("profession", set()))
     return dict(found)
 
 
-def not_stated(dimension: str) -> set[str]:
-    return {f"{dimension}=not-stated"}
+def parts(dimension: str, stated: set[str | None]) -> set[str]:
+    return {f"{dimension}={part}" for part in stated - {None} or {"not-stated"}}
