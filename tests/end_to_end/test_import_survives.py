@@ -22,6 +22,7 @@ def test_a_service_killed_in_the_middle_costs_time_and_no_row(own_system: System
     )
     importing.start()
     time.sleep(2.5)
+    assert importing.is_alive()
     own_system.kill("membership")
     time.sleep(1)
     own_system.start("membership")
