@@ -180,6 +180,8 @@ def _refusal(response: aiohttp.ClientResponse, content: bytes) -> Refused:
         errors = problem.get("errors") or [{}]
         name = str(problem.get("type", "")).rpartition("/")[2]
         reason, where = str(problem["detail"]), str(errors[0].get("field", ""))
+        if len(errors) == 1:  # without the field before it, which is told apart
+            reason = str(errors[0].get("detail", reason))
     except (ValueError, KeyError, AttributeError, TypeError):
         return Refused(response.status, "", f"{response.status} {response.reason}")
     return Refused(response.status, name, reason, where)

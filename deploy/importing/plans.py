@@ -158,17 +158,17 @@ def _adoption(row: Row, context: Context) -> Plan:
     organisation = _organisation(row) or row.need("organisation_id", "ods_code")
     words = row.need("source")
     kind = SourceKind.LINK if words.startswith(("https://", "http://")) else SourceKind.REPORTED
-    commands = []
-    if title := row.get("innovation"):
-        commands.append(Command("PUT", innovation, {"title": title}))
-    if eligible_from := _date(row, context, "eligible_from"):
-        commands.append(Command("PUT", f"{innovation}/eligible/{organisation}", {"eligible_from": eligible_from}))
     reached = {
         "stage": row.need("stage"),
         "reached_on": _needed_date(row, context, "reached_on"),
         "source": {"kind": kind, "words": words},
     }
-    return Plan((*commands, Command("PUT", f"{innovation}/adoption/{organisation}", reached)))
+    commands = [Command("PUT", f"{innovation}/adoption/{organisation}", reached)]
+    if title := row.get("innovation"):
+        commands.insert(0, Command("PUT", innovation, {"title": title}))
+    if eligible_from := _date(row, context, "eligible_from"):  # last, so that a refused stage leaves nothing behind
+        commands.append(Command("PUT", f"{innovation}/eligible/{organisation}", {"eligible_from": eligible_from}))
+    return Plan(tuple(commands))
 
 
 def _organisation(row: Row) -> str | None:
