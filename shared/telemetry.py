@@ -5,8 +5,10 @@ A fact carries the `traceparent` of the command that it followed from; logs carr
 
 import re
 import secrets
+from collections.abc import Iterable
 from contextvars import ContextVar
 
+MOST_IN_A_LINE = 50
 _TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]{2}")
 _current: ContextVar[str] = ContextVar("traceparent", default="")
 
@@ -27,6 +29,12 @@ def current() -> str:
 
 def current_or_none() -> str | None:
     return _current.get() or None
+
+
+def trace_ids(traceparents: Iterable[str]) -> list[str] | str:
+    """The ids of several traces, for one log line; where they would be too many for one, how many they are."""
+    ids = {trace_id(traceparent) for traceparent in traceparents}
+    return sorted(ids) if len(ids) <= MOST_IN_A_LINE else f"{len(ids)}, each beside its fact in the database"
 
 
 def trace_id(traceparent: str) -> str:

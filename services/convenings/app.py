@@ -2,12 +2,10 @@
 
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from pymongo.errors import CollectionInvalid
 
 from services.convenings.api import router
 from services.convenings.domain.convenings import Convening
@@ -27,20 +25,11 @@ from shared.reading.heads import Waiting
 from shared.running import Tasks, kafka_check, mongo_check, until_done
 from shared.writing.patience import PatientWriter
 from shared.writing.relay import Relay
+from shared.writing.store import make_collections
 from shared.writing.writer import Writer
 
 KNOWN = (KnownCommunity, KnownMembership, KnownOrganisation, KnownPerson)
 STATES = (Convening, Participation, Form, Response, ResponseWords, Innovation, Adoption, *KNOWN)
-RECEIPTS_KEPT = timedelta(days=30)
-
-
-async def make_collections(db: Database) -> None:
-    """Make what is not there yet: a transaction should not have to."""
-    names = ("streams", "events", "outbox", "leases", "heads", "partitions", *(state.collection for state in STATES))
-    for name in names:
-        with suppress(CollectionInvalid):  # it is there
-            await db.create_collection(name)
-    await db.receipts.create_index("at", expireAfterSeconds=RECEIPTS_KEPT // timedelta(seconds=1))
 
 
 class Streams:
@@ -53,7 +42,7 @@ class Streams:
 
     async def run(self, tasks: Tasks) -> None:
         settings = self._settings
-        await until_done(lambda: make_collections(self._db))
+        await until_done(lambda: make_collections(self._db, STATES, ("heads", "partitions")))
         topics = [topic_name(topic) for topic in SOURCE_TOPICS]  # membership's too: either may start first
         await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
         self._waits_for = None

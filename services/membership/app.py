@@ -2,12 +2,10 @@
 
 import socket
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager, suppress
-from datetime import timedelta
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from pymongo.errors import CollectionInvalid
 
 from services.membership.api import router
 from services.membership.domain.communities import Community
@@ -24,18 +22,10 @@ from shared.lease import Lease
 from shared.mongo import Database, connect
 from shared.running import Tasks, kafka_check, mongo_check, until_done
 from shared.writing.relay import Relay
+from shared.writing.store import make_collections
 from shared.writing.writer import Writer
 
 STATES = (Organisation, CodeHolder, Programme, DesignGroup, Community, Membership, Person, ReferenceHolder)
-RECEIPTS_KEPT = timedelta(days=30)
-
-
-async def make_collections(db: Database) -> None:
-    """Make what is not there yet: a transaction should not have to."""
-    for name in ("streams", "events", "outbox", "leases", *(state.collection for state in STATES)):
-        with suppress(CollectionInvalid):  # it is there
-            await db.create_collection(name)
-    await db.receipts.create_index("at", expireAfterSeconds=RECEIPTS_KEPT // timedelta(seconds=1))
 
 
 class Streams:
@@ -48,7 +38,7 @@ class Streams:
 
     async def run(self) -> None:
         settings, topics = self._settings, [topic_name("membership")]
-        await until_done(lambda: make_collections(self._db))
+        await until_done(lambda: make_collections(self._db, STATES))
         await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
         self._waits_for = None
         await self._lease.while_held(self._relay.run)

@@ -87,6 +87,7 @@ def _stored(recorded: Recorded) -> Document:
         "version": recorded.version,
         "type": recorded.fact.type,
         "recorded_at": recorded.recorded_at,
+        "trace": recorded.trace,
         "data": to_json(recorded.fact).decode(),
     }
 

@@ -14,6 +14,7 @@ import structlog
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
+from shared import telemetry
 from shared.events.fact import Position, Recorded, Stream
 from shared.kafka import NotUnderstood, Record, decode, present_headers
 from shared.mongo import Client, Database, Document, Session, transact
@@ -117,7 +118,7 @@ class _Folded(NamedTuple):
     """What a transaction did, once it is committed."""
 
     partition: Partition
-    facts: int = 0
+    facts: Sequence[Recorded] = ()
     letters: int = 0
 
 
@@ -191,9 +192,12 @@ class Sink:
                 log.warning("partition.fenced", partition=number)
                 continue
             self._trusted[number] = folded.partition
-            FACTS.inc(folded.facts)
-            BATCH_FACTS.observe(folded.facts)
+            FACTS.inc(len(folded.facts))
+            BATCH_FACTS.observe(len(folded.facts))
             DEAD_LETTERS.inc(folded.letters)
+            if folded.facts:
+                traces = telemetry.trace_ids(fact.trace for fact in folded.facts)
+                log.info("batch.folded", partition=number, count=len(folded.facts), traces=traces)
             return
 
     async def _fold(
@@ -217,7 +221,7 @@ class Sink:
         if letters:
             await self._bury(unit, letters)
         await self._note(unit, seen, {topic: batch[-1].offset + 1 for topic, batch in news.items()})
-        return _Folded(partition, len(fresh), len(letters))
+        return _Folded(partition, fresh, len(letters))
 
     def _news(self, partition: Partition, topic: str, batch: Sequence[Record]) -> Sequence[Record]:
         following = partition.next[topic]

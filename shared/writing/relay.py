@@ -5,7 +5,7 @@ A crash, or two relays at once, repeats messages and never loses one.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -13,6 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from shared import telemetry
 from shared.mongo import Database, Document
 from shared.writing.metrics import OUTBOX_AGE_SECONDS, RELAY_FAILURES, RELAYED
 
@@ -88,7 +89,8 @@ class Relay:
         await self._outbox.delete_many({"_id": {"$in": [message["_id"] for message in batch]}})
         for topic in {message["topic"] for message in batch}:
             RELAYED.labels(topic).inc(sum(message["topic"] == topic for message in batch))
-        log.info("outbox.relayed", count=len(batch), first=_place(batch[0]), last=_place(batch[-1]))
+        traces = telemetry.trace_ids(_traceparents(batch))
+        log.info("outbox.relayed", count=len(batch), first=_place(batch[0]), last=_place(batch[-1]), traces=traces)
 
     async def _watch(self) -> None:
         """Ring when another process has written to the outbox."""
@@ -106,6 +108,11 @@ class Relay:
 async def _throw_away(producer: AIOKafkaProducer) -> None:
     with contextlib.suppress(Exception):  # it has failed already; what it held is still in the outbox
         await asyncio.wait_for(producer.stop(), timeout=5)
+
+
+def _traceparents(batch: Sequence[Document]) -> Iterator[str]:
+    for message in batch:
+        yield from (value.decode() for name, value in message["headers"] if name == "traceparent")
 
 
 def _place(message: Document) -> str:
