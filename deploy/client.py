@@ -27,7 +27,7 @@ class GatewayAway(Failure):
 
     def __init__(self, url: str, why: str, patience: timedelta) -> None:
         super().__init__(
-            f"The gateway at {url} was out of reach for {patience.total_seconds():.0f} s: {why}.",
+            f"The gateway at {url} was out of reach, or said 'not now', for {patience.total_seconds():.0f} s: {why}.",
             "`praxis status` says what runs, `praxis up` starts it; another address is given with --gateway. "
             "Then run the same command again: nothing is recorded twice.",
         )
