@@ -2,7 +2,9 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable, Collection, Mapping
+from datetime import timedelta
 from typing import Any, TypeVar
 
 import structlog
@@ -42,14 +44,22 @@ def connect(url: str) -> Client:
     )
 
 
-async def transact(client: Client, body: Callable[[Session], Awaitable[T]]) -> T:
+class LostRaces(Exception):
+    """A transaction was run again and again, and each time somebody else had been there first."""
+
+
+async def transact(client: Client, body: Callable[[Session], Awaitable[T]], *, patience: timedelta | None = None) -> T:
     """Run `body` in one transaction with snapshot reads, and return what it returned once that is committed.
 
     A transaction that lost a race, or its primary, is run again from its first read, after a pause that grows;
     one whose commit has an unknown outcome is committed again, never run again, until the outcome is known.
     Whatever else `body` raises aborts the transaction and is raised.
+
+    Raises:
+        LostRaces: it still loses after `patience`, and nothing was changed. Who died in a transaction holds what it
+            wrote until MongoDB ends that (`transactionLifetimeLimitSeconds`). Without `patience`: never.
     """
-    pause = FIRST_PAUSE_S
+    pause, began = FIRST_PAUSE_S, time.monotonic()
     async with client.start_session() as session:
         while True:
             await session.start_transaction(
@@ -66,6 +76,9 @@ async def transact(client: Client, body: Callable[[Session], Awaitable[T]]) -> T
                     raise
                 RERUNS.inc()
                 log.debug("transaction.rerun", reason=str(problem))
+                lost_race = not isinstance(problem, ConnectionFailure)
+                if patience and lost_race and time.monotonic() - began > patience.total_seconds():
+                    raise LostRaces(str(problem)) from problem
                 await asyncio.sleep(random.uniform(0, pause))
                 pause = min(pause * 2, LONGEST_PAUSE_S)
             except BaseException:

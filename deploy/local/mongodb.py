@@ -87,6 +87,8 @@ class MongoDB:
             *("--replSet", REPLICA_SET),
             *("--wiredTigerCacheSizeGB", "1" if len(self.ports) == 1 else "0.25"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+            # Who is killed in a transaction holds up whoever writes the same, for at most so long.
+            *("--setParameter", "transactionLifetimeLimitSeconds=10"),
             # Nobody is routed elsewhere meanwhile, so no time to be left for that (15 s otherwise).
             *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
         ]

@@ -5,9 +5,11 @@ Whoever comes with offsets that are not the stored ones changes nothing: a worke
 a batch that is read again, a batch that begins too late. Nothing else has to be right for facts to count once.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
@@ -25,6 +27,12 @@ log = structlog.get_logger(__name__)
 
 V = TypeVar("V")
 
+MOST_AT_ONCE = 2_500
+"""Facts in one transaction: MongoDB ends a transaction that takes too long, and more at once is no faster."""
+TRANSACTIONS = 4
+"""Partitions whose transactions are open at the same time."""
+TOO_LONG = timedelta(seconds=20)
+"""A batch that loses every race for so long may be too large for a transaction: it is halved."""
 OF_A_DOCUMENT = (BulkWriteError, WriteError)
 """What MongoDB says of a document that it does not take, as one above 16 MB: coming again would not help."""
 
@@ -145,6 +153,7 @@ class Sink:
         self._projection, self._bury, self._cached = projection, bury, cached
         self.heads, self.partitions = heads, partitions
         self._trusted: dict[int, Partition] = {}
+        self._room = asyncio.Semaphore(TRANSACTIONS)
 
     async def next_offsets(self, number: int) -> dict[str, int]:
         """Topic -> the offset to go on from, 0 where nothing was folded yet."""
@@ -159,8 +168,13 @@ class Sink:
         Raises:
             BeginsBeyond: nothing was folded.
         """
+        if sum(map(len, records.values())) > MOST_AT_ONCE:
+            for half in _halves(records):
+                await self.put(number, half)
+            return
         try:
-            await self._commit(number, records)
+            async with self._room:
+                await self._commit(number, records)
         except BeginsBeyond:
             raise
         except Exception as problem:
@@ -176,12 +190,15 @@ class Sink:
     async def _commit(
         self, number: int, records: Mapping[str, Sequence[Record]], *, unfoldable: str | None = None
     ) -> None:
+        count = sum(map(len, records.values()))
         while True:
             trusted = number in self._trusted
             try:
                 with COMMIT_SECONDS.time():
                     folded = await transact(
-                        self._client, lambda session: self._fold(number, records, unfoldable, session)
+                        self._client,
+                        lambda session: self._fold(number, records, unfoldable, session),
+                        patience=TOO_LONG if count > 1 else None,
                     )
             except BeginsBeyond:
                 if not trusted:

@@ -15,13 +15,16 @@ from pymongo import ReplaceOne
 
 from shared import telemetry
 from shared.events.fact import Fact, Position, Stream
-from shared.mongo import Client, Database, Document, Session, find_across, transact
+from shared.mongo import Client, Database, Document, LostRaces, Session, find_across, transact
 from shared.refusals import KeyReused, PreconditionFailed, Refusal, Unavailable
 from shared.writing.decider import Command, Decider, Key, On, State, filled, states, subject
 from shared.writing.ledger import Ledger
 from shared.writing.metrics import BATCH_COMMANDS, COMMANDS, TRANSACTION_SECONDS, WAITING
 
 log = structlog.get_logger(__name__)
+
+LOSING = timedelta(milliseconds=100)
+"""A batch that loses races for longer is halved, so that what others hold up does not hold up the rest."""
 
 C = TypeVar("C", bound=Command)
 S = TypeVar("S")
@@ -84,6 +87,7 @@ class Writer:
         self._waiting: asyncio.Queue[_Pending] = asyncio.Queue(most_waiting)
         self._most_at_once = most_at_once
         self._longest_wait = longest_wait
+        self._aside: set[asyncio.Task[None]] = set()
         self.committed = asyncio.Event()
         """Set after every commit: the relay's doorbell."""
 
@@ -119,15 +123,22 @@ class Writer:
                 if batch:
                     await self._carry_out(batch)
         finally:
+            for task in self._aside:
+                task.cancel()
             while not self._waiting.empty():
                 _answer(self._waiting.get_nowait(), Unavailable("The service is stopping: send the command again"))
 
-    async def _carry_out(self, batch: Sequence[_Pending]) -> None:
+    async def _carry_out(self, batch: Sequence[_Pending], patience: timedelta | None = LOSING) -> None:
         BATCH_COMMANDS.observe(len(batch))
         try:
             with TRANSACTION_SECONDS.time():
-                outcomes = await transact(self._client, lambda session: self._attempt(batch, session))
+                outcomes = await transact(
+                    self._client, lambda session: self._attempt(batch, session), patience=patience
+                )
         except Exception as problem:
+            if len(batch) == 1 and isinstance(problem, LostRaces):
+                self._go_on_aside(batch)
+                return
             if len(batch) == 1:
                 log.exception("command.failed", command=type(batch[0].command).__name__)
                 _answer(batch[0], problem)
@@ -144,6 +155,13 @@ class Writer:
             self.committed.set()
             for pending, outcome in zip(batch, outcomes, strict=True):
                 _answer(pending, outcome)
+
+    def _go_on_aside(self, batch: Sequence[_Pending]) -> None:
+        """Let a command that loses every race wait for its turn without the others."""
+        log.warning("command.aside", command=type(batch[0].command).__name__, stream=str(batch[0].own))
+        task = asyncio.create_task(self._carry_out(batch, patience=None))
+        self._aside.add(task)
+        task.add_done_callback(self._aside.discard)
 
     async def _attempt(self, batch: Sequence[_Pending], session: Session) -> list[Outcome]:
         unit = await _Unit.load(self._db, session, batch)
