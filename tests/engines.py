@@ -27,6 +27,7 @@ KAFKA_IMAGE = "apache/kafka:4.3.1"
 MONGO_IMAGE = "mongo:8"
 DEADLINE = 90.0
 HOMES = "praxis-test-"
+OWNER = "praxis-test"  # a container's label: the process that started it
 
 
 class Kind(StrEnum):
@@ -61,7 +62,7 @@ class NativeEngines:
 
 class ContainerEngines:
     def __init__(self) -> None:
-        # Everything is stopped by `stop`; the reaper would be one more image to pull.
+        # Everything is stopped by `stop` or by the next run; the reaper would be one more image to pull.
         os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
         self._running = ExitStack()
         self._kafka: str | None = None
@@ -117,19 +118,18 @@ class ContainerEngines:
         try:
             from testcontainers.core.container import DockerContainer
 
-            container = DockerContainer(image)
+            container = DockerContainer(image).with_kwargs(labels={OWNER: str(os.getpid())})
+            _remove_left_containers(container)
             for inside, outside in ports.items():
                 container.with_bind_ports(inside, outside)
             for name, value in (environment or {}).items():
                 container.with_env(name, value)
             if command:
                 container.with_command(command)
+            self._running.callback(container.stop)
             container.start()
         except Exception as error:  # docker's and requests' own, by the dozen
-            raise Unavailable(
-                f"{image} cannot be run: {error}", "start Docker, or use ENGINES=native."
-            ) from error
-        self._running.callback(container.stop)
+            raise Unavailable(f"{image} cannot be run: {error}", "start Docker, or use ENGINES=native.") from error
         return container
 
 
@@ -178,6 +178,13 @@ def skipped_where_unavailable() -> Iterator[None]:
         raise pytest.fail.Exception(str(failure), pytrace=False) from None
     except Failure as failure:
         raise pytest.fail.Exception(str(failure), pytrace=False) from None
+
+
+def _remove_left_containers(any: "DockerContainer") -> None:
+    """Those of earlier runs that were killed."""
+    for left in any.get_docker_client().client.containers.list(all=True, filters={"label": OWNER}):
+        if not psutil.pid_exists(int(left.labels[OWNER])):
+            left.remove(force=True, v=True)
 
 
 def _no_primary(port: int) -> str | None:
