@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
@@ -89,10 +90,15 @@ def kafka_check(bootstrap: str) -> Callable[[], Awaitable[str | None]]:
 
 
 def serve(app: FastAPI, host: str, port: int) -> None:
-    """Serve until told to stop; exits 1, saying why, if background work failed."""
+    """Serve until told to stop, which is no failure; exits 1, saying why, if background work failed."""
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
     server = uvicorn.Server(config)
     _servers.append(server)
+
+    def stop(*_: object) -> None:  # before uvicorn listens to it, and once more when it has stopped
+        server.should_exit = True
+
+    signal.signal(signal.SIGTERM, stop)
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if _failures:
