@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import groupby
 from typing import Annotated, Any
 
 import typer
@@ -81,15 +82,14 @@ def _print(achievement: dict[str, Any]) -> None:
 
 
 def _print_parts(parts: Sequence[dict[str, Any]]) -> None:
-    if not parts:
-        return
-    sheet = Table(box=None, pad_edge=False)
-    sheet.add_column("of them", overflow="fold")
-    sheet.add_column("", justify="right")
-    sheet.add_column("of", justify="right")
-    for part in parts:
-        sheet.add_row(Text(part["label"]), _number(part["value"]), _number(part["of"]))
-    out.print(sheet)
+    for heading, of_one in groupby(parts, key=lambda part: part["heading"]):
+        sheet = Table(box=None, pad_edge=False)
+        sheet.add_column(Text(heading), overflow="fold")
+        sheet.add_column("", justify="right")
+        sheet.add_column("of", justify="right")
+        for part in of_one:
+            sheet.add_row(Text(part["label"]), _number(part["value"]), _number(part["of"]))
+        out.print(sheet)
 
 
 def _number(value: float | None) -> str:

@@ -1,11 +1,13 @@
 """What the page of achievements shows just now: the statements of the views, in the words of the page."""
 
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from itertools import groupby
 
 from services.gateway import page
 from services.gateway.gathering import Gathering
 from services.gateway.holdings import Views
 from services.gateway.views.achievements import Achievement, Achievements, achievements
+from shared.events.words import CoarseDate
 from shared.measures.measure import Figure
 
 
@@ -30,8 +32,8 @@ class Front:
 
 def _page(shown: Achievements) -> page.Page:
     return page.Page(
-        as_at=_in_words(shown.as_at),
-        demonstration=_in_words(shown.demonstration_on) if shown.demonstration_on else None,
+        as_at=CoarseDate(shown.as_at).in_words,
+        demonstration=CoarseDate(shown.demonstration_on).in_words if shown.demonstration_on else None,
         statements=[_statement(achievement) for achievement in shown.achievements],
     )
 
@@ -41,7 +43,13 @@ def _statement(achievement: Achievement) -> page.Statement:
         group=achievement.about.title,
         text=achievement.text,
         figures=[_shown(figure) for figure in achievement.figures],
-        bars=[page.Bar(label=part.label, value=part.value, of=part.of) for part in achievement.parts],
+        charts=[
+            page.Chart(
+                heading=heading,
+                bars=[page.Bar(label=part.label, value=part.value, of=part.of) for part in parts],
+            )
+            for heading, parts in groupby(achievement.parts, key=lambda part: part.heading)
+        ],
         sources=achievement.sources,
     )
 
@@ -56,9 +64,3 @@ def _shown(figure: Figure) -> page.Shown:
         unknown=figure.unknown,
         note="; ".join(notes) or None,
     )
-
-
-def _in_words(day: str) -> str:
-    """`2020-12-31` -> `31 December 2020`."""
-    found = date.fromisoformat(day)
-    return f"{found.day} {found:%B %Y}"

@@ -56,6 +56,13 @@ class Bar(BaseModel):
         return round(min(max(share, 0.0), 100.0), 1)
 
 
+class Chart(BaseModel):
+    """Parts that belong together."""
+
+    heading: str
+    bars: list[Bar]
+
+
 class Statement(BaseModel):
     """One achievement, with what it is made of."""
 
@@ -63,7 +70,7 @@ class Statement(BaseModel):
     """The community, programme or innovation that it is about."""
     text: str
     figures: list[Shown] = []
-    bars: list[Bar] = []
+    charts: list[Chart] = []
     sources: list[str] = []
 
 

@@ -35,6 +35,13 @@ class CoarseDate(str):
     def is_coarse(self) -> bool:
         return len(self) < len("2019-01-31")
 
+    @property
+    def in_words(self) -> str:
+        """As it is read aloud: `2021`, `January 2019` or `31 January 2019`."""
+        year, *rest = self.split("-")
+        words = [str(int(day)) for day in rest[1:]] + [calendar.month_name[int(month)] for month in rest[:1]]
+        return " ".join([*words, year])
+
     @classmethod
     def of(cls, day: date) -> Self:
         return cls(day.isoformat())

@@ -11,6 +11,7 @@ from services.gateway.views.innovation import InnovationHoldings, innovation_fig
 from services.gateway.views.programme import ProgrammeHoldings, followed_by, programme_figures
 from shared.events.feedback import AdoptionStage, Scale
 from shared.events.membership import CommunityKind, OrganisationKind
+from shared.events.words import CoarseDate
 from shared.measures.adoption import ADOPTERS, ELIGIBLE
 from shared.measures.convenings import COMMISSIONED, DUE, HELD, LATE
 from shared.measures.measure import Basis, Figure
@@ -26,8 +27,9 @@ class About(BaseModel):
 
 
 class Bar(BaseModel):
-    """One of the parts that a statement's figure has, `value` of `of`."""
+    """One of the parts that a statement's figure has, `value` of `of`; those of one heading belong together."""
 
+    heading: str
     label: str
     value: float
     of: float
@@ -93,7 +95,12 @@ def _of_programmes(held: AchievementHoldings) -> Iterator[Achievement]:
                 f"{_counted(len(organisations), 'organisation')} and {_counted(len(professions), 'profession')}.",
                 figures=[participants, staff, members, attendances],
                 parts=[
-                    Bar(label=_name(held, id, basis.as_at), value=count, of=participants.value)
+                    Bar(
+                        heading="Participants by organisation",
+                        label=_name(held, id, basis.as_at),
+                        value=count,
+                        of=participants.value,
+                    )
                     for id, count in participants.by.get("organisation", {}).items()
                 ],
                 sources=sources,
@@ -109,6 +116,7 @@ def _of_programmes(held: AchievementHoldings) -> Iterator[Achievement]:
                 figures=[commissioned, due, delivered, late],
                 parts=[
                     Bar(
+                        heading="Convenings held, by community",
                         label=community.title or community.community_id,
                         value=programme.sums[community.community_id].whole(HELD),
                         of=record.convenings_each or 1,
@@ -124,7 +132,8 @@ def _commissioned(held: AchievementHoldings, programme: ProgrammeHoldings, basis
     record = programme.programme
     by, source = record.commissioned_by, record.commissioned_from
     parties = [_name(held, party, basis.as_at) if party else "whom is not stated" for party in (by, source)]
-    return f"{record.commissioned_stated}, by {parties[0]} from {parties[1]}"
+    stated = CoarseDate(record.commissioned_stated).in_words if record.commissioned_stated else "on a day not stated"
+    return f"{stated}, by {parties[0]} from {parties[1]}"
 
 
 def _name(held: AchievementHoldings, organisation_id: str, as_at: str) -> str:
@@ -150,7 +159,10 @@ def _of_innovations(held: AchievementHoldings) -> Iterator[Achievement]:
             text=f"{adopters.value} of {organisations} {'has' if adopters.value == 1 else 'have'} adopted {title}; "
             f"{under_way} in progress.",
             figures=[eligible, adopters],
-            parts=[Bar(label=stage, value=count, of=eligible.value) for stage, count in stages.items()],
+            parts=[
+                Bar(heading="Organisations by stage", label=stage.replace("-", " "), value=count, of=eligible.value)
+                for stage, count in stages.items()
+            ],
             demonstration_on=basis.demonstration_on,
         )
 
@@ -168,7 +180,8 @@ def _of_cohorts(held: AchievementHoldings) -> Iterator[Achievement]:
             continue
         text = f"{_counted(completions.value, 'participant')} completed the course."
         for later in followed_by(programme, basis.as_at) if programme else []:
-            text += f" It was commissioned again, to begin in {later.begins_on or 'a year that is not stated'}."
+            begins = CoarseDate(later.begins_on).in_words if later.begins_on else "a year that is not stated"
+            text += f" It was commissioned again, to begin in {begins}."
         forms = [form_view(form, cohort.convenings, cohort.sums, basis) for form in cohort.forms]
         responses = [figure for form in forms for figure in form.figures[:1] if figure.value]
         rated = [q for form in forms for q in form.questions if q.scale is Scale.ORDERED and q.answered]
@@ -179,7 +192,7 @@ def _of_cohorts(held: AchievementHoldings) -> Iterator[Achievement]:
             text=text,
             figures=[completions, *responses],
             parts=[
-                Bar(label=f"{question.text} {answer.answer}", value=answer.count, of=question.answered)
+                Bar(heading=question.text, label=answer.answer, value=answer.count, of=question.answered)
                 for question in rated
                 for answer in reversed(question.answers)
                 if answer.count

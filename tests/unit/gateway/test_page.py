@@ -2,7 +2,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from services.gateway.page import Bar, Page, Shown, Statement, number, render
+from services.gateway.page import Bar, Chart, Page, Shown, Statement, number, render
 
 VOID = {"meta", "link", "img", "rect", "br"}
 
@@ -53,7 +53,12 @@ PAGE = Page(
                 Shown(name="Show-up", value=0.834, unit="share", n=11, unknown=1),
                 Shown(name="Confidence", value=None, unit="points", unknown=23),
             ],
-            bars=[Bar(label="A trust", value=631, of=1262), Bar(label="Nobody", value=0, of=0)],
+            charts=[
+                Chart(
+                    heading="By trust",
+                    bars=[Bar(label="A trust", value=631, of=1262), Bar(label="Nobody", value=0, of=0)],
+                )
+            ],
             sources=["The network's own page"],
         ),
         Statement(group="Diabetes in Pregnancy", text="4 of 7 trusts have adopted GDm-Health; 3 in progress."),
