@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
 from shared import telemetry
 from shared.events.fact import Position, Recorded, Stream
-from shared.kafka import NotUnderstood, Record, decode, present_headers
+from shared.kafka import NotUnderstood, Record, decode, present_headers, topic_name
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
 from shared.reading.metrics import BATCH_FACTS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
@@ -174,22 +174,23 @@ class Sink:
             return
         try:
             async with self._room:
-                await self._commit(number, records)
+                folded = await self._commit(number, records)
         except BeginsBeyond:
             raise
         except Exception as problem:
             if isinstance(problem, PyMongoError) and not isinstance(problem, OF_A_DOCUMENT):
                 raise
-            if sum(map(len, records.values())) == 1:
-                log.exception("fact.not_folded", partition=number)
-                await self._commit(number, records, unfoldable=repr(problem))
+            if sum(map(len, records.values())) > 1:
+                for half in _halves(records):
+                    await self.put(number, half)
                 return
-            for half in _halves(records):
-                await self.put(number, half)
+            log.exception("fact.not_folded", partition=number)
+            folded = await self._commit(number, records, unfoldable=repr(problem))
+        _tell(number, folded)
 
     async def _commit(
         self, number: int, records: Mapping[str, Sequence[Record]], *, unfoldable: str | None = None
-    ) -> None:
+    ) -> _Folded:
         count = sum(map(len, records.values()))
         while True:
             trusted = number in self._trusted
@@ -209,13 +210,7 @@ class Sink:
                 log.warning("partition.fenced", partition=number)
                 continue
             self._trusted[number] = folded.partition
-            FACTS.inc(len(folded.facts))
-            BATCH_FACTS.observe(len(folded.facts))
-            DEAD_LETTERS.inc(folded.letters)
-            if folded.facts:
-                traces = telemetry.trace_ids(fact.trace for fact in folded.facts)
-                log.info("batch.folded", partition=number, count=len(folded.facts), traces=traces)
-            return
+            return folded
 
     async def _fold(
         self, number: int, records: Mapping[str, Sequence[Record]], unfoldable: str | None, session: Session
@@ -290,6 +285,16 @@ class Sink:
         partition.next, partition.stored = following, following
 
 
+def _tell(number: int, folded: _Folded) -> None:
+    """Say what was done: after the commit, so that it cannot be mistaken for a fact that cannot be folded."""
+    FACTS.inc(len(folded.facts))
+    BATCH_FACTS.observe(len(folded.facts))
+    DEAD_LETTERS.inc(folded.letters)
+    if folded.facts:
+        traces = telemetry.trace_ids(fact.trace for fact in folded.facts)
+        log.info("batch.folded", partition=number, count=len(folded.facts), traces=traces)
+
+
 def _halves(records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Sequence[Record]]]:
     """The batch in two parts, which keep the order within each topic."""
     middle = sum(map(len, records.values())) // 2
@@ -321,4 +326,6 @@ def _position(record: Record) -> Position | None:
         position = Position.parse(f"{headers['ce_subject'].decode()}@{headers['ce_sequence'].decode()}")
     except (KeyError, ValueError):
         return None
-    return position if record.key == position.stream.key.encode() else None
+    stream = position.stream
+    stands_there = record.key == stream.key.encode() and record.topic == topic_name(stream.topic)
+    return position if stands_there else None
