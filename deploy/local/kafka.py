@@ -128,7 +128,7 @@ class Kafka:
     def _format(self, java: Path, libraries: Path, properties: Path) -> None:
         """Write a new cluster id to its storage; never twice, for it would not be the same cluster."""
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        arguments = ("format", "-t", cluster, "-c", str(properties))
+        arguments = ("format", f"--cluster-id={cluster}", "-c", str(properties))  # an id may begin with a hyphen
         command = self._java(java, libraries, [QUICK_START], "kafka.tools.StorageTool", *arguments)
         done = subprocess.run(command, capture_output=True, text=True, check=False)
         if done.returncode:
