@@ -11,8 +11,6 @@ from shared.writing.ledger import outgoing
 
 log = structlog.get_logger(__name__)
 
-LONGEST_REASON = 2_000
-
 
 def dead_topic(topic: str) -> str:
     return f"{topic}.dead"
@@ -31,7 +29,7 @@ def _outgoing(letter: DeadLetter) -> dict[str, object]:
     record = letter.record
     value = record.value or b""
     told = {
-        "praxis_reason": letter.reason[:LONGEST_REASON],
+        "praxis_reason": letter.reason,
         "praxis_topic": record.topic,
         "praxis_partition": str(record.partition),
         "praxis_offset": str(record.offset),

@@ -33,6 +33,7 @@ TRANSACTIONS = 4
 """Partitions whose transactions are open at the same time."""
 TOO_LONG = timedelta(seconds=20)
 """A batch that loses every race for so long may be too large for a transaction: it is halved."""
+LONGEST_REASON = 2_000
 OF_A_DOCUMENT = (BulkWriteError, WriteError)
 """What MongoDB says of a document that it does not take, as one above 16 MB: coming again would not help."""
 
@@ -107,6 +108,7 @@ class DeadLetter:
 
     record: Record
     reason: str
+    """In words, cut where it is very long."""
     position: Position | None
     """The place that stays missing in its stream; None where even that could not be read."""
 
@@ -184,8 +186,10 @@ class Sink:
                 for half in _halves(records):
                     await self.put(number, half)
                 return
-            log.exception("fact.not_folded", partition=number)
-            folded = await self._commit(number, records, unfoldable=repr(problem))
+            reason = repr(problem)[:LONGEST_REASON]
+            trace = None if isinstance(problem, OF_A_DOCUMENT) else problem  # MongoDB's repeats the whole document
+            log.error("fact.not_folded", partition=number, reason=reason, exc_info=trace)
+            folded = await self._commit(number, records, unfoldable=reason)
         _tell(number, folded)
 
     async def _commit(
@@ -316,7 +320,7 @@ def _decoded(news: Mapping[str, Sequence[Record]], unfoldable: str | None) -> tu
             try:
                 facts.append(decode(record))
             except NotUnderstood as problem:
-                letters.append(DeadLetter(record, str(problem), _position(record)))
+                letters.append(DeadLetter(record, str(problem)[:LONGEST_REASON], _position(record)))
     return facts, letters
 
 
