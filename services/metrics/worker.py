@@ -8,6 +8,7 @@ from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
 from services.metrics.stream import Poll, Stream
+from shared import failpoints
 from shared.kafka import Record, topic_name
 from shared.reading.follower import by_partition
 from shared.reading.sink import BeginsBeyond, Sink
@@ -29,6 +30,7 @@ class Worker:
             self._stream.wanted.set()
             generation, records = await self._stream.polls.get()
             if generation == self._stream.consumer_generation_id:
+                failpoints.reached("worker.polled")
                 await self._fold(records)
 
     async def _fold(self, records: Poll) -> None:
@@ -64,6 +66,7 @@ class Worker:
             self._folded.clear()
             try:
                 if hints:
+                    failpoints.reached("worker.hinting")
                     await self._stream.batches.hint(hints)
             except KafkaError as problem:
                 log.debug("worker.no_hint", reason=repr(problem))

@@ -16,7 +16,7 @@ import structlog
 from pymongo import ReplaceOne
 from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.events.fact import Position, Recorded, Stream
 from shared.kafka import NotUnderstood, Record, decode, present_headers, topic_name
 from shared.mongo import Client, Database, Document, Session, transact
@@ -213,6 +213,7 @@ class Sink:
                 FENCED.inc()
                 log.warning("partition.fenced", partition=number)
                 continue
+            failpoints.reached("sink.committed")
             self._trusted[number] = folded.partition
             return folded
 
@@ -237,6 +238,7 @@ class Sink:
         if letters:
             await self._bury(unit, letters)
         await self._note(unit, seen, {topic: batch[-1].offset + 1 for topic, batch in news.items()})
+        failpoints.reached("sink.folded")
         return _Folded(partition, fresh, len(letters))
 
     def _news(self, partition: Partition, topic: str, batch: Sequence[Record]) -> Sequence[Record]:

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.mongo import Database, Document
 from shared.writing.metrics import OUTBOX_AGE_SECONDS, RELAY_FAILURES, RELAYED
 
@@ -85,8 +85,11 @@ class Relay:
             )
             for message in batch
         ]
+        failpoints.reached("relay.sent")
         await asyncio.gather(*sent)
+        failpoints.reached("relay.acknowledged")
         await self._outbox.delete_many({"_id": {"$in": [message["_id"] for message in batch]}})
+        failpoints.reached("relay.deleted")
         for topic in {message["topic"] for message in batch}:
             RELAYED.labels(topic).inc(sum(message["topic"] == topic for message in batch))
         traces = telemetry.trace_ids(_traceparents(batch))

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 import structlog
 from pymongo import ReplaceOne
 
-from shared import telemetry
+from shared import failpoints, telemetry
 from shared.events.fact import Fact, Position, Stream
 from shared.mongo import Client, Database, Document, LostRaces, Session, find_across, transact
 from shared.refusals import KeyReused, PreconditionFailed, Refusal, Unavailable
@@ -152,6 +152,7 @@ class Writer:
                 _answer(pending, Unavailable("The service is stopping: send the command again under the same key"))
             raise
         else:
+            failpoints.reached("writer.committed")
             self.committed.set()
             for pending, outcome in zip(batch, outcomes, strict=True):
                 _answer(pending, outcome)
@@ -167,6 +168,7 @@ class Writer:
         unit = await _Unit.load(self._db, session, batch)
         outcomes = [await unit.decide(pending) for pending in batch]
         await unit.write()
+        failpoints.reached("writer.decided")
         return outcomes
 
 

@@ -1,0 +1,65 @@
+"""Named points on the way of a fact at which the fault suite kills or stops the process; elsewhere they do nothing.
+
+`PRAXIS_FAILPOINTS=relay.acknowledged:kill@3,sink.folded:stop@1` kills this process when it reaches the first point for
+the third time, and stops it (until SIGCONT) when it first reaches the second.
+"""
+
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass
+
+POINTS = frozenset(
+    {
+        "writer.decided",  # the transaction is written, not committed
+        "writer.committed",  # it is committed, nobody is answered
+        "relay.sent",  # handed to the producer, not acknowledged
+        "relay.acknowledged",  # acknowledged, still in the outbox
+        "relay.deleted",
+        "worker.polled",  # records of this generation are here, nothing is folded
+        "sink.folded",  # the transaction is written, not committed
+        "sink.committed",
+        "worker.hinting",  # committed to MongoDB, not told to Kafka
+    }
+)
+SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+
+
+@dataclass
+class _Armed:
+    signal: signal.Signals
+    left: int
+    """How many times it is still to be reached, this one included."""
+
+
+def armed(text: str) -> Callable[[str], None]:
+    """What to call when a point is reached.
+
+    Raises:
+        ValueError: the text names no point of these, or no signal.
+    """
+    points = {}
+    for part in filter(None, text.split(",")):
+        name, _, how = part.strip().partition(":")
+        action, _, times = how.partition("@")
+        if name not in POINTS or action not in SIGNALS:
+            raise ValueError(f"'{part}' is no fail point: write one of {', '.join(sorted(POINTS))}, then :kill@3")
+        points[name] = _Armed(SIGNALS[action], int(times or 1))
+
+    def reach(name: str) -> None:
+        point = points.get(name)
+        if point is None:
+            return
+        point.left -= 1
+        if point.left == 0:
+            os.kill(os.getpid(), point.signal)
+
+    return reach
+
+
+def _pass(name: str) -> None:
+    pass
+
+
+_named = os.environ.get("PRAXIS_FAILPOINTS")
+reached = armed(_named) if _named else _pass
