@@ -115,7 +115,7 @@ async def _throw_away(producer: AIOKafkaProducer) -> None:
 
 def _traceparents(batch: Sequence[Document]) -> Iterator[str]:
     for message in batch:
-        yield from (value.decode() for name, value in message["headers"] if name == "traceparent")
+        yield from (value.decode(errors="replace") for name, value in message["headers"] if name == "traceparent")
 
 
 def _place(message: Document) -> str:
