@@ -54,6 +54,11 @@ class Seen:
             self.take(version)
             self.missing.add(version)
 
+    def give_up(self, version: int) -> None:
+        """Note a version that need not come any more: as good as seen, though nothing was folded."""
+        if version <= self.head + WIDEST_GAP:
+            self.take(version)
+
     @classmethod
     def restored(cls, document: Document) -> "Seen":
         return cls(document["head"], set(document["missing"]))

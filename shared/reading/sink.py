@@ -66,6 +66,8 @@ class Partition:
     """Topic -> the offset of the first record that is not folded yet."""
     stored: dict[str, int] | None
     """The same as it is stored, in its own order and with topics that are not read here; None where nothing is."""
+    settled: int | None = None
+    """How many missing versions were settled apart from the topics: each settling makes what is cached here stale."""
     caches: dict[str, Cache[Any]] = field(default_factory=dict)
 
 
@@ -114,6 +116,11 @@ class DeadLetter:
 
 
 Bury = Callable[[Unit, Sequence[DeadLetter]], Awaitable[None]]
+"""Puts dead letters where they belong, in the unit's transaction. May raise `Halt`."""
+
+
+class Halt(Exception):
+    """Go no further: nothing of the batch was folded, and coming again would not help by itself."""
 
 
 class BeginsBeyond(Exception):
@@ -150,10 +157,13 @@ class Sink:
         heads: str = "heads",
         partitions: str = "partitions",
         cached: int = 0,
+        discarded: Collection[Position] = (),
     ) -> None:
+        """`discarded` are positions that somebody decided to do without: they are seen, and nothing is folded."""
         self._client, self._db, self._topics = client, db, tuple(topics)
         self._projection, self._bury, self._cached = projection, bury, cached
         self.heads, self.partitions = heads, partitions
+        self._discarded = frozenset(discarded)
         self._trusted: dict[int, Partition] = {}
         self._room = asyncio.Semaphore(TRANSACTIONS)
 
@@ -168,7 +178,7 @@ class Sink:
         A batch that cannot be folded is halved until the culprit stands alone, which becomes a dead letter.
 
         Raises:
-            BeginsBeyond: nothing was folded.
+            BeginsBeyond, Halt: nothing was folded.
         """
         if sum(map(len, records.values())) > MOST_AT_ONCE:
             for half in _halves(records):
@@ -177,7 +187,7 @@ class Sink:
         try:
             async with self._room:
                 folded = await self._commit(number, records)
-        except BeginsBeyond:
+        except (BeginsBeyond, Halt):
             raise
         except Exception as problem:
             if isinstance(problem, PyMongoError) and not isinstance(problem, OF_A_DOCUMENT):
@@ -230,9 +240,13 @@ class Sink:
         facts, letters = _decoded(news, unfoldable)
         seen = await self._seen(unit, facts, letters)
         fresh = [fact for fact in facts if seen[fact.stream].take(fact.version)]
-        for letter in letters:
-            if letter.position:
-                seen[letter.position.stream].miss(letter.position.version)
+        if self._discarded:
+            fresh = [fact for fact in fresh if fact.position not in self._discarded]
+        for position in (letter.position for letter in letters if letter.position):
+            if position in self._discarded:
+                seen[position.stream].give_up(position.version)
+            else:
+                seen[position.stream].miss(position.version)
         if fresh:
             await self._projection.project(unit, fresh)
         if letters:
@@ -251,7 +265,8 @@ class Sink:
 
     async def _load(self, number: int, session: Session) -> Partition:
         document = await self._db[self.partitions].find_one({"_id": number}, session=session)
-        return Partition(number, self._offsets(document), document["next"] if document else None)
+        stored, settled = (document["next"], document.get("settled")) if document else (None, None)
+        return Partition(number, self._offsets(document), stored, settled)
 
     def _offsets(self, document: Document | None) -> dict[str, int]:
         stored = document["next"] if document else {}
@@ -278,7 +293,7 @@ class Sink:
         following = {**(partition.stored or {}), **partition.next, **moved}
         if partition.stored is not None:
             result = await self._db[self.partitions].update_one(
-                {"_id": partition.number, "next": partition.stored},
+                {"_id": partition.number, "next": partition.stored, "settled": partition.settled},
                 {"$set": {"next": following}},
                 session=session,
             )
