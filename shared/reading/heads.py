@@ -71,10 +71,10 @@ async def unseen(
     heads: AsyncCollection[Document], positions: Collection[Position], session: Session | None = None
 ) -> list[Position]:
     """Those of the positions that the reader has not seen yet."""
-    streams = [str(position.stream) for position in positions]
+    streams = {str(position.stream) for position in positions}
     seen = {
         document["_id"]: Seen.restored(document)
-        async for document in heads.find({"_id": {"$in": streams}}, session=session)
+        async for document in heads.find({"_id": {"$in": list(streams)}}, session=session)
     }
     return [p for p in positions if not seen.get(str(p.stream), Seen()).has(p.version)]
 
