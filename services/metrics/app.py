@@ -7,8 +7,8 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import FastAPI
-from pymongo.errors import DuplicateKeyError
 
+from services.metrics.builds import CurrentBuild
 from services.metrics.dead_letters import bury, dead_topic
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
@@ -18,21 +18,11 @@ from shared.events.fact import SOURCE_TOPICS
 from shared.http.app import application
 from shared.kafka import ensure_topics, topic_name
 from shared.lease import Lease
-from shared.mongo import Database, connect
+from shared.mongo import connect
 from shared.reading.sink import Sink
 from shared.running import Tasks, mongo_check, until_done
-from shared.views.builds import BUILDS, CURRENT, FIRST, Build
+from shared.views.builds import Build
 from shared.writing.relay import Relay
-
-
-async def current_build(db: Database) -> Build:
-    """The build that the pointer names; the first, if there is none yet."""
-    try:
-        await db[BUILDS].insert_one({"_id": CURRENT, "build": FIRST.number})
-    except DuplicateKeyError:
-        pointer = await db[BUILDS].find_one({"_id": CURRENT})
-        return Build(pointer["build"]) if pointer else FIRST
-    return FIRST
 
 
 class Processor:
@@ -42,6 +32,7 @@ class Processor:
         self.settings = settings
         self.client = connect(settings.mongo)
         self.db = self.client[settings.database]
+        self.current = CurrentBuild(self.db, self._sink)
         self.waits_for: str | None = "MongoDB and Kafka"
 
     async def run(self) -> None:
@@ -50,18 +41,8 @@ class Processor:
         topics = [*sources, *map(dead_topic, sources)]
         await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
         await until_done(self._prepare)
-        sink = Sink(
-            self.client,
-            self.db,
-            SOURCE_TOPICS,
-            self.fold,
-            bury,
-            heads=self.build.heads,
-            partitions=self.build.partitions,
-            cached=settings.most_cached,
-        )
-        stream = Stream(settings, sink)
-        worker = Worker(stream, sink)
+        stream = Stream(settings, self.current)
+        worker = Worker(stream, self.current)
         self.waits_for = "partitions to be assigned"
         committed = asyncio.Event()
         relay = Relay(self.db, settings.kafka, committed)
@@ -80,10 +61,20 @@ class Processor:
         raise stream.lost or RuntimeError("Faust stopped by itself: see the lines above")
 
     async def _prepare(self) -> None:
-        self.build = await current_build(self.db)
-        self.fold = Fold(self.build)
-        await self.fold.prepare(self.db)
+        await self.current.open()
         await self.db.outbox.create_index("topic")
+
+    async def _sink(self, build: Build) -> Sink:
+        return Sink(
+            self.client,
+            self.db,
+            SOURCE_TOPICS,
+            Fold(build),
+            bury,
+            heads=build.heads,
+            partitions=build.partitions,
+            cached=self.settings.most_cached,
+        )
 
     async def check(self) -> str | None:
         return self.waits_for

@@ -17,7 +17,7 @@ from services.metrics.settings import Settings
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
 from shared.reading.follower import LostLog, check_log, stored_offsets
-from shared.reading.sink import Sink
+from shared.reading.sink import Folding
 
 log = structlog.get_logger(__name__)
 
@@ -66,7 +66,7 @@ class BatchTransport(driver.Transport):
 class Stream(faust.App):
     """The application of one worker. It polls when the worker wants more, and hands over all that has arrived."""
 
-    def __init__(self, settings: Settings, sink: Sink) -> None:
+    def __init__(self, settings: Settings, sink: Folding) -> None:
         broker = f"kafka://{settings.kafka}"
         super().__init__(
             settings.group,

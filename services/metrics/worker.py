@@ -11,7 +11,7 @@ from services.metrics.stream import Poll, Stream
 from shared import failpoints
 from shared.kafka import Record, topic_name
 from shared.reading.follower import by_partition
-from shared.reading.sink import BeginsBeyond, Sink
+from shared.reading.sink import BeginsBeyond, Folding
 
 log = structlog.get_logger(__name__)
 
@@ -21,7 +21,7 @@ HINT_EVERY_S = 1.0
 class Worker:
     """Takes what the stream hands over and puts it into the sink, a transaction per partition number at once."""
 
-    def __init__(self, stream: Stream, sink: Sink) -> None:
+    def __init__(self, stream: Stream, sink: Folding) -> None:
         self._stream, self._sink = stream, sink
         self._folded: dict[TopicPartition, int] = {}
 

@@ -10,7 +10,7 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from shared.kafka import Record, topic_name
-from shared.reading.sink import BeginsBeyond, Sink
+from shared.reading.sink import BeginsBeyond, Folding
 
 log = structlog.get_logger(__name__)
 
@@ -34,7 +34,7 @@ def by_partition(
     return grouped
 
 
-async def stored_offsets(sink: Sink, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+async def stored_offsets(sink: Folding, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """Where MongoDB says that reading goes on."""
     stored = {number: await sink.next_offsets(number) for number in {place.partition for place in places}}
     return {place: stored[place.partition][place.topic.removesuffix(".events")] for place in places}
@@ -60,7 +60,7 @@ def check_log(
 class Follower:
     """Reads `topics` in the group `group` for ever; several processes share the partitions among them."""
 
-    def __init__(self, bootstrap: str, topics: Sequence[str], group: str, sink: Sink) -> None:
+    def __init__(self, bootstrap: str, topics: Sequence[str], group: str, sink: Folding) -> None:
         self._bootstrap, self._topics, self._group = bootstrap, list(topics), group
         self._sink = sink
         self._consumer: AIOKafkaConsumer | None = None
@@ -153,7 +153,7 @@ class Follower:
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, consumer: AIOKafkaConsumer, sink: Sink) -> None:
+    def __init__(self, consumer: AIOKafkaConsumer, sink: Folding) -> None:
         self._consumer, self._sink = consumer, sink
         self.settled = False
         self.problem: Exception | None = None

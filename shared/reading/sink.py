@@ -123,6 +123,13 @@ class Halt(Exception):
     """Go no further: nothing of the batch was folded, and coming again would not help by itself."""
 
 
+class Closed(Exception):
+    """The partition's document was closed for good: another build has taken over, and nothing changes here any more."""
+
+    def __init__(self, partition: int) -> None:
+        super().__init__(f"partition {partition}: this build is closed, another one is current")
+
+
 class BeginsBeyond(Exception):
     """A batch begins after the first record that is not folded yet: seek back to `next`."""
 
@@ -141,6 +148,13 @@ class _Folded(NamedTuple):
 
 class _Fenced(Exception):
     """The stored offsets are not those that were trusted: somebody else has been here."""
+
+
+class Folding(Protocol):
+    """Where records go: a sink, or what stands before one."""
+
+    async def next_offsets(self, number: int) -> dict[str, int]: ...
+    async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None: ...
 
 
 class Sink:
@@ -168,9 +182,13 @@ class Sink:
         self._room = asyncio.Semaphore(TRANSACTIONS)
 
     async def next_offsets(self, number: int) -> dict[str, int]:
-        """Topic -> the offset to go on from, 0 where nothing was folded yet."""
+        """Topic -> the offset to go on from, 0 where nothing was folded yet.
+
+        Raises:
+            Closed: nowhere.
+        """
         document = await self._db[self.partitions].find_one({"_id": number})
-        return self._offsets(document)
+        return self._offsets(_open(document))
 
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
         """Fold a partition number's records, by topic and in order of offset; returns once that is committed.
@@ -178,7 +196,7 @@ class Sink:
         A batch that cannot be folded is halved until the culprit stands alone, which becomes a dead letter.
 
         Raises:
-            BeginsBeyond, Halt: nothing was folded.
+            BeginsBeyond, Halt, Closed: nothing was folded.
         """
         if sum(map(len, records.values())) > MOST_AT_ONCE:
             for half in _halves(records):
@@ -187,7 +205,7 @@ class Sink:
         try:
             async with self._room:
                 folded = await self._commit(number, records)
-        except (BeginsBeyond, Halt):
+        except (BeginsBeyond, Halt, Closed):
             raise
         except Exception as problem:
             if isinstance(problem, PyMongoError) and not isinstance(problem, OF_A_DOCUMENT):
@@ -264,7 +282,7 @@ class Sink:
         return batch
 
     async def _load(self, number: int, session: Session) -> Partition:
-        document = await self._db[self.partitions].find_one({"_id": number}, session=session)
+        document = _open(await self._db[self.partitions].find_one({"_id": number}, session=session))
         stored, settled = (document["next"], document.get("settled")) if document else (None, None)
         return Partition(number, self._offsets(document), stored, settled)
 
@@ -304,6 +322,13 @@ class Sink:
         for collection, values in unit.fresh.items():
             partition.caches.setdefault(collection, Cache(self._cached)).update(values)
         partition.next, partition.stored = following, following
+
+
+def _open(document: Document | None) -> Document | None:
+    """A partition's document; one that was closed has no offsets, so that whoever trusts some finds others."""
+    if document is not None and "next" not in document:
+        raise Closed(document["_id"])
+    return document
 
 
 def _tell(number: int, folded: _Folded) -> None:
