@@ -52,20 +52,21 @@ class Streams:
     async def check(self) -> str | None:
         if self._waits_for or self._relay.last_failure:
             return self._waits_for or self._relay.last_failure
-        return f"reading goes on when {self._follower.waits_for} is there" if self._follower.waits_for else None
+        if self._follower.waits_for:
+            return f"reading goes on when {self._follower.waits_for} is there"
+        return None if await self._follower.has_caught_up() else "what membership has published is still being read"
 
 
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     settings = Settings()
-    client = connect(settings.mongo)
-    db = client[settings.database]
-    writer = Writer(client, db)
-    sink = KnownSink(client, db, writer.committed)
-    follower = Follower(settings.kafka, ["membership"], settings.database, sink)
-    waiting = Waiting(lambda: db[sink.heads], topics=["membership"])
-    streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed), follower)
-    async with Tasks() as tasks:
+    async with connect(settings.mongo) as client, Tasks() as tasks:
+        db = client[settings.database]
+        writer = Writer(client, db)
+        sink = KnownSink(client, db, writer.committed)
+        follower = Follower(settings.kafka, ["membership"], settings.database, sink)
+        waiting = Waiting(lambda: db[sink.heads], topics=["membership"])
+        streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed), follower)
         tasks.start("writer", writer.run())
         tasks.start("streams", streams.run(tasks))
         yield {
@@ -76,7 +77,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
                 "streams": streams.check,
             },
         }
-    await client.close()
 
 
 app = application("Praxis convenings", lifespan)

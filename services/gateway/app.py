@@ -24,13 +24,12 @@ from shared.running import Tasks, mongo_check
 @asynccontextmanager
 async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     settings = Settings()
-    client = connect(settings.mongo)
-    views = Views(client, settings.view_wait)
     services = [
         Service("membership", tuple(settings.membership_urls)),
         Service("convenings", tuple(settings.convenings_urls)),
     ]
-    async with http_client(settings.connect_timeout) as http, Tasks() as tasks:
+    async with connect(settings.mongo) as client, http_client(settings.connect_timeout) as http, Tasks() as tasks:
+        views = Views(client, settings.view_wait)
         contracts = Contracts(http, services, app.openapi(), settings.contracts_every)
         tasks.start("contracts", contracts.run())
         yield {
@@ -44,7 +43,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
                 **{service.name: contracts.check(service) for service in services},
             },
         }
-    await client.close()
 
 
 app = application(

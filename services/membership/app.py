@@ -51,11 +51,10 @@ class Streams:
 async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     settings = Settings()
     listed = ods.load(settings.ods_reference)
-    client = connect(settings.mongo)
-    db = client[settings.database]
-    writer = Writer(client, db)
-    streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed))
-    async with Tasks() as tasks:
+    async with connect(settings.mongo) as client, Tasks() as tasks:
+        db = client[settings.database]
+        writer = Writer(client, db)
+        streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed))
         tasks.start("writer", writer.run())
         tasks.start("streams", streams.run())
         yield {
@@ -67,7 +66,6 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
                 "streams": streams.check,
             },
         }
-    await client.close()
 
 
 app = application("Praxis membership", lifespan)

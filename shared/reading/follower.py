@@ -64,6 +64,7 @@ class Follower:
         self._bootstrap, self._topics, self._group = bootstrap, list(topics), group
         self._sink = sink
         self._consumer: AIOKafkaConsumer | None = None
+        self._first_ends: dict[TopicPartition, int] | None = None
         self.waits_for: str | None = "Kafka"
 
     async def run(self) -> None:
@@ -135,21 +136,38 @@ class Follower:
 
     async def is_behind(self) -> bool:
         """Whether there is something on the topics that nobody of the group has folded yet, or nobody can tell."""
+        ends = await self._ends()
+        return ends is None or not await self._has_reached(ends)
+
+    async def has_caught_up(self) -> bool:
+        """Whether all is folded that was on the topics when this was first asked: once it is, for good."""
+        if self._first_ends is None:
+            self._first_ends = await self._ends()
+        if self._first_ends and await self._has_reached(self._first_ends):
+            self._first_ends = {}
+        return self._first_ends == {}
+
+    async def _ends(self) -> dict[TopicPartition, int] | None:
+        """Where the topics end; None where nobody can tell."""
         consumer = self._consumer
         if consumer is None:
-            return True
+            return None
         names = [topic_name(topic) for topic in self._topics]
         places = [
             TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()
         ]
-        if not places:
-            return True
         try:
-            stored = await stored_offsets(self._sink, places)
-            ends = await asyncio.wait_for(consumer.end_offsets(places), ANSWERS_WITHIN_S)
-        except (KafkaError, PyMongoError, TimeoutError):
-            return True
-        return any(stored[place] < end for place, end in ends.items())
+            ends: dict[TopicPartition, int] = await asyncio.wait_for(consumer.end_offsets(places), ANSWERS_WITHIN_S)
+        except (KafkaError, TimeoutError):
+            return None
+        return ends or None
+
+    async def _has_reached(self, ends: Mapping[TopicPartition, int]) -> bool:
+        try:
+            stored = await stored_offsets(self._sink, ends)
+        except PyMongoError:
+            return False
+        return all(stored[place] >= end for place, end in ends.items())
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]

@@ -50,7 +50,7 @@ def test_twelve_convenings_were_commissioned_and_held(told: View) -> None:
     delivery = of(told, "delivery-selca-2019")
     measures = ("convenings-commissioned", "convenings-held", "convenings-late")
     assert [value(delivery, name) for name in measures] == [12, 12, 0]
-    assert "2019-01, by South East London Cancer Alliance from Health Innovation Network" in delivery["text"]
+    assert "January 2019, by South East London Cancer Alliance from Health Innovation Network" in delivery["text"]
 
 
 def test_four_of_seven_trusts_have_adopted_and_three_are_in_progress(told: View, system: System) -> None:
