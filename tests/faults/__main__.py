@@ -1,0 +1,107 @@
+"""The long version: every fault with many seeds, and a table of what came of it.
+
+python -m tests.faults [--seeds 20] [--first 0] [--histories FOLDER] [NAME …]
+"""
+
+import argparse
+import asyncio
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.system import System
+from tests.faults.nemesis import FAULTS, Fault
+from tests.faults.run import Result, run, system
+
+console = Console()
+
+
+class Systems:
+    """Started when first asked for, and used until something was wrong in one."""
+
+    def __init__(self) -> None:
+        self._open: dict[int, tuple[ExitStack, System]] = {}
+
+    def get(self, mongo_nodes: int) -> System:
+        if mongo_nodes not in self._open:
+            self.close()  # one at a time: they share a machine
+            stack = ExitStack()
+            self._open[mongo_nodes] = stack, stack.enter_context(system(mongo_nodes))
+        return self._open[mongo_nodes][1]
+
+    def close(self) -> None:
+        while self._open:
+            stack, _ = self._open.popitem()[1]
+            stack.close()
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults")
+    parser.add_argument("names", nargs="*", choices=[[], *FAULTS], metavar="NAME", help=", ".join(FAULTS))
+    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
+    parser.add_argument("--histories", type=Path, help="where they are kept; a folder of their own if left out")
+    given = parser.parse_args(arguments)
+    folder = given.histories or Path(tempfile.mkdtemp(prefix="praxis-histories-"))
+    kinds = [FAULTS[name] for name in given.names or FAULTS]
+    results = strike_all(kinds, range(given.first, given.first + given.seeds), folder)
+    console.print(table(results))
+    console.print(f"Histories: {folder}")
+    return 1 if any(result.anomalies for result in results) else 0
+
+
+def strike_all(kinds: Iterable[type[Fault]], seeds: Iterable[int], folder: Path) -> list[Result]:
+    """Each fault with each seed, one after the other."""
+    systems, results = Systems(), list[Result]()
+    try:
+        for kind in sorted(kinds, key=lambda kind: kind.mongo_nodes):
+            for seed in seeds:
+                results.append(_strike(systems, kind(seed), folder))
+                if results[-1].anomalies:
+                    systems.close()
+    finally:
+        systems.close()
+    return results
+
+
+def _strike(systems: Systems, fault: Fault, folder: Path) -> Result:
+    name = f"r{int(time.time()) % 10_000_000}-{fault.seed}"  # of its own in a system that is used again
+    of_its_own = folder / f"{fault.name.replace(', ', '+')}-{fault.seed}"
+    result = asyncio.run(run(systems.get(fault.mongo_nodes), fault, name, of_its_own))
+    console.print(
+        f"{fault.name} {fault.seed}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "
+        f"caught up after {result.caught_up_after:.1f} s"
+    )
+    for anomaly in result.anomalies[:10]:
+        console.print(f"  {anomaly}", markup=False)
+    return result
+
+
+def table(results: Sequence[Result]) -> Table:
+    by_fault: defaultdict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_fault[result.fault].append(result)
+    shown = Table("Fault")
+    for title in ("Runs", "Acknowledged", "Anomalies", "Longest without progress", "Longest to catch up"):
+        shown.add_column(title, justify="right")
+    for fault, runs in by_fault.items():
+        shown.add_row(
+            fault,
+            str(len(runs)),
+            f"{sum(run.acknowledged for run in runs):,}",
+            str(sum(len(run.anomalies) for run in runs)),
+            f"{max(run.longest_without_progress for run in runs):.1f} s",
+            f"{max(run.caught_up_after for run in runs):.1f} s",
+        )
+    return shown
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

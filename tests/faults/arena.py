@@ -1,0 +1,135 @@
+"""The system under test in a run, as faults see it: real processes and engines that can be killed, stopped, started."""
+
+import asyncio
+import random
+import signal
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+
+import psutil
+from pymongo import MongoClient
+from pymongo.errors import PyMongoError
+
+from deploy.local.processes import Child
+from deploy.local.system import System
+from shared.mongo import Client
+from tests.faults import observed
+from tests.faults.history import History
+from tests.faults.load import Load
+
+SESSION_S = 6.0
+"""The shortest session that Kafka allows: a worker that is silent for longer has lost its partitions."""
+ENVIRONMENT = {"PRAXIS_SESSION_TIMEOUT": f"PT{SESSION_S:.0f}S", "PRAXIS_PARTITIONS": "6"}
+REPLICAS = {"membership": 2, "metrics": 3}
+POLL_S = 0.05
+
+
+class Arena:
+    """Notes in the history whatever it does. One process is in one hand at a time."""
+
+    def __init__(self, system: System, client: Client, load: Load, history: History, rng: random.Random) -> None:
+        self.system, self.client, self.load, self.history, self.rng = system, client, load, history, rng
+        self._hands: dict[str, asyncio.Lock] = {}
+
+    def runs(self, name: str) -> bool:
+        return self.system.pid(name) is not None
+
+    async def kill(self, name: str) -> None:
+        async with self._hand(name):
+            self.history.note("killed", name=name)
+            await asyncio.to_thread(self.system.kill, name)
+
+    async def stop(self, name: str) -> None:
+        async with self._hand(name):
+            self.history.note("told to stop", name=name)
+            await asyncio.to_thread(self.system.stop, name)
+
+    async def start(self, name: str, *, fail: str | None = None, wait: bool = True) -> None:
+        """Start it, with a fail point armed where one is named."""
+        async with self._hand(name):
+            self.history.note("started", name=name, **({"fail": fail} if fail else {}))
+            child = self.system.child(name)
+            if name not in engines(self.system):
+                child.environment = _with_fail_points(child, fail)
+            await asyncio.to_thread(self.system.start, name, wait=wait)
+
+    async def freeze(self, name: str) -> None:
+        self.history.note("frozen", name=name)
+        self.system.child(name).signal(signal.SIGSTOP)
+
+    async def thaw(self, name: str) -> None:
+        self.history.note("thawed", name=name)
+        self.system.child(name).signal(signal.SIGCONT)
+
+    async def until_dead(self, name: str, within: float) -> bool:
+        return await self._until(name, within, lambda: not self.runs(name))
+
+    async def until_frozen(self, name: str, within: float) -> bool:
+        """Until it has stopped itself at a fail point."""
+        return await self._until(name, within, lambda: is_frozen(self.system, name))
+
+    async def settled(self, within: float = 30.0) -> None:
+        """Until every fact is in the views, or that time is over."""
+        await observed.settle(self.client, within)
+
+    async def heal(self, services: Mapping[str, int]) -> None:
+        """Everything runs again, undisturbed."""
+        for name in self.system.names:
+            if is_frozen(self.system, name):
+                await self.thaw(name)
+        for name in engines(self.system):
+            if not self.runs(name):
+                await self.start(name)
+        await self.shape(services)
+
+    async def shape(self, services: Mapping[str, int]) -> None:
+        """So many of each service run, no more, and without fail points."""
+        for name in self.system.names:
+            if name in engines(self.system):
+                continue
+            service, _, number = name.partition("-")
+            wanted = int(number or 1) <= services.get(service, 1)
+            armed = "PRAXIS_FAILPOINTS" in self.system.child(name).environment
+            if self.runs(name) and (not wanted or armed):
+                await self.stop(name)
+            if wanted and not self.runs(name):
+                await self.start(name)
+
+    def primary(self) -> str:
+        """The name of the replica set's primary."""
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with suppress(PyMongoError), MongoClient[dict[str, Any]](self.system.mongo) as client:
+                address = client.admin.command("hello")["primary"]
+                return self.system.node(int(address.rpartition(":")[2]))
+        raise TimeoutError("the replica set has no primary")
+
+    def _hand(self, name: str) -> asyncio.Lock:
+        return self._hands.setdefault(name, asyncio.Lock())
+
+    async def _until(self, name: str, within: float, reached: Any) -> bool:
+        deadline = time.monotonic() + within
+        while not reached():
+            if time.monotonic() > deadline:
+                self.history.note("did not reach its fail point", name=name)
+                return False
+            await asyncio.sleep(POLL_S)
+        return True
+
+
+def engines(system: System) -> list[str]:
+    return [name for name in system.names if name.partition("-")[0] in ("kafka", "mongo")]
+
+
+def is_frozen(system: System, name: str) -> bool:
+    pid = system.pid(name)
+    with suppress(psutil.NoSuchProcess):
+        return pid is not None and psutil.Process(pid).status() == psutil.STATUS_STOPPED
+    return False
+
+
+def _with_fail_points(child: Child, fail: str | None) -> Mapping[str, str]:
+    others = {name: value for name, value in child.environment.items() if name != "PRAXIS_FAILPOINTS"}
+    return {**others, "PRAXIS_FAILPOINTS": fail} if fail else others

@@ -1,0 +1,284 @@
+"""The checker: compares a history with itself, and says in Jepsen's words what is wrong with it.
+
+python -m tests.faults.check FOLDER
+"""
+
+import sys
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from tests.faults.history import History, Line
+from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, named
+
+
+class Kind(StrEnum):
+    LOST = "lost write"
+    """Acknowledged, and not there."""
+    DUPLICATE = "duplicate"
+    UNSEEN = "unseen"
+    """On record with its service, and not in the views although all is quiet."""
+    REORDERED = "reordered"
+    STALE = "stale read"
+    """A read with `Praxis-After` did not show what it builds on."""
+    PHANTOM = "phantom"
+    """It is there, and nobody asked for it, or was told that it is."""
+    WRONG = "wrong figure"
+    STUCK = "stuck"
+    """Still on its way although all is quiet."""
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    kind: Kind
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.where}: {self.what}"
+
+
+def check(history: History) -> list[Anomaly]:
+    """Everything that is wrong, in the order in which a fact goes its way; an empty list as a rule."""
+    parts = (
+        _recorded,
+        _accounted_for,
+        _numbered,
+        _passed_on,
+        _carried,
+        _left,
+        _folded,
+        _seen,
+        _counted,
+        _read,
+        _buried,
+    )
+    return [anomaly for part in parts for anomaly in part(history)]
+
+
+def _position(line: Line) -> str:
+    return f"{line['stream']}@{line['version']}"
+
+
+def _is(event: Line, made: Line) -> bool:
+    said = made["data"].items()
+    return event["type"] == made["type"] and all(event["data"].get(name) == value for name, value in said)
+
+
+def _recorded(history: History) -> Iterator[Anomaly]:
+    """Every acknowledged command's facts are in `events` once; a refused one's never; another's at most once."""
+    by_kind: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
+    for event in history.events:
+        by_kind[event["stream"], event["type"]].append(event)
+    positions = {_position(event) for event in history.events}
+    for command in history.commands:
+        where = f"{command['call']['method']} {command['call']['path']}"
+        outcome = command["outcome"]
+        for position in set(command["positions"]) - positions:
+            yield Anomaly(Kind.LOST, where, f"was answered with {position}, which is not in events")
+        for made in command["call"]["makes"]:
+            times = sum(_is(event, made) for event in by_kind[made["stream"], made["type"]])
+            if times > 1:
+                yield Anomaly(Kind.DUPLICATE, where, f"{made['type']} is in events {times} times")
+            elif outcome == "acknowledged" and not times:
+                yield Anomaly(Kind.LOST, where, f"{made['type']} is not in events")
+            elif outcome == "refused" and times:
+                yield Anomaly(Kind.PHANTOM, where, f"{made['type']} is in events although it was refused")
+
+
+def _accounted_for(history: History) -> Iterator[Anomaly]:
+    """Every fact follows from a command that was acknowledged or whose answer was never heard."""
+    told = {position for command in history.acknowledged() for position in command["positions"]}
+    unheard: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
+    affiliations = set()
+    people_unheard = 0
+    for command in history.commands:
+        for made in command["call"]["makes"]:
+            if command["outcome"] == "unknown":
+                unheard[made["stream"], made["type"]].append(made)
+            if command["outcome"] != "refused" and "affiliation_id" in made["data"]:
+                affiliations.add((made["type"], made["data"]["affiliation_id"]))
+        people_unheard += command["call"]["path"] == "/v1/people" and command["outcome"] == "unknown"
+    for event in history.events:
+        if _position(event) in told:
+            continue
+        if (event["type"], event["data"].get("affiliation_id")) in affiliations:
+            continue  # passed on to a community that knows the person
+        if named(event) == "person-registered" and people_unheard:
+            people_unheard -= 1
+        elif not any(_is(event, made) for made in unheard[event["stream"], event["type"]]):
+            yield Anomaly(Kind.PHANTOM, _position(event), f"{event['type']} follows from no command that was answered")
+
+
+def _numbered(history: History) -> Iterator[Anomaly]:
+    """The facts of a stream are numbered 1, 2, 3 … in `events`."""
+    for stream, versions in _versions(history.events).items():
+        if versions != list(range(1, len(versions) + 1)):
+            yield Anomaly(Kind.LOST, stream, f"its versions in events have a gap or repeat: {_short(versions)}")
+
+
+def _passed_on(history: History) -> Iterator[Anomaly]:
+    """A person's affiliations are in the streams of the communities that know them, of either service, each once."""
+    of_person: defaultdict[str, list[Line]] = defaultdict(list)
+    there: Counter[tuple[str, str, str]] = Counter()
+    known: set[tuple[str, str]] = set()
+    for event in history.events:
+        person = event["data"].get("person_id")
+        if person is None:
+            continue
+        if event["stream"] == f"membership/person.{person}":
+            if "affiliation_id" in event["data"]:
+                of_person[person].append(event)
+        elif "/community." in event["stream"]:
+            if "affiliation_id" in event["data"]:
+                there[event["stream"], event["type"], event["data"]["affiliation_id"]] += 1
+            else:
+                known.add((event["stream"], person))
+    for stream, person in sorted(known):
+        for event in of_person[person]:
+            times = there[stream, event["type"], event["data"]["affiliation_id"]]
+            if times != 1:
+                kind = Kind.DUPLICATE if times else Kind.LOST
+                yield Anomaly(kind, stream, f"{_position(event)} was passed on {times} times")
+
+
+def _carried(history: History) -> Iterator[Anomaly]:
+    """All facts are on Kafka at least once, the same ones, their first occurrences in version order."""
+    on_record = {_position(event): event["id"] for event in history.events}
+    first: defaultdict[str, list[int]] = defaultdict(list)
+    carried: set[str] = set()
+    planted = {(line["topic"], line["partition"], line["offset"]) for line in history.planted}
+    for line in sorted(history.kafka, key=lambda line: (line["topic"], line["partition"], line["offset"])):
+        if (line["topic"], line["partition"], line["offset"]) in planted:
+            continue
+        position = _position(line)
+        if position not in on_record:
+            yield Anomaly(Kind.PHANTOM, position, "is on Kafka, and not in events")
+        elif line["id"] != on_record[position]:
+            yield Anomaly(Kind.PHANTOM, position, "is another fact on Kafka than in events")
+        if position not in carried:
+            carried.add(position)
+            first[line["stream"]].append(line["version"])
+    for stream, versions in first.items():
+        if versions != sorted(versions):
+            yield Anomaly(Kind.REORDERED, stream, f"its facts came to Kafka as {_short(versions)}")
+    for position in sorted(on_record.keys() - carried):
+        yield Anomaly(Kind.LOST, position, "is in events, and never came to Kafka")
+
+
+def _left(history: History) -> Iterator[Anomaly]:
+    for line in history.outbox:
+        yield Anomaly(Kind.STUCK, line["service"], f"{line['place']} is still in its outbox")
+
+
+def _facts(history: History) -> list[Line]:
+    """What metrics must have folded: the services' facts, and those that the suite planted."""
+    planted = {_position(line): line for line in history.planted if line["is_fact"]}
+    on_record = {_position(event) for event in history.events}
+    return [*history.events, *(line for position, line in planted.items() if position not in on_record)]
+
+
+def _folded(history: History) -> Iterator[Anomaly]:
+    """Every fact is in exactly one record, once, and nothing else is."""
+    times = Counter(position for record in history.records for position in record["positions"])
+    expected = {_position(fact) for fact in _facts(history)}
+    for position in sorted(expected - times.keys()):
+        yield Anomaly(Kind.UNSEEN, position, "is in no record")
+    for position, count in sorted(times.items()):
+        if position not in expected:
+            yield Anomaly(Kind.PHANTOM, position, "is in a record, and not in events")
+        elif count > 1:
+            yield Anomaly(Kind.DUPLICATE, position, f"is in records {count} times")
+
+
+def _seen(history: History) -> Iterator[Anomaly]:
+    heads = {line["stream"]: line for line in history.heads}
+    for stream, versions in _versions(_facts(history)).items():
+        head = heads.get(stream, {"head": 0, "missing": []})
+        gaps = sorted(set(range(1, versions[-1])) - set(versions))
+        if (head["head"], head["missing"]) != (versions[-1], gaps):
+            what = f"head {head['head']}, missing {_short(head['missing'])}"
+            yield Anomaly(Kind.UNSEEN, stream, f"metrics has {what}; it should be {versions[-1]}, {_short(gaps)}")
+
+
+def _counted(history: History) -> Iterator[Anomaly]:
+    """The figures at each day are those that the facts give, counted once more."""
+    facts: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in _facts(history):
+        facts[line["stream"].partition("/")[2]].append(line)
+    sums: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in history.sums:
+        sums[line["scope"]].append(line)
+    for scope in sorted(facts.keys() | sums.keys()):
+        kind = scope.partition(".")[0]
+        count = COUNTED.get(kind, _nothing)
+        for day in days_of(facts[scope]):
+            wrong = _differences(count(facts[scope], day), _held(sums[scope], day))
+            if wrong:
+                yield Anomaly(Kind.WRONG, f"{scope} at {day}", "; ".join(wrong[:3]))
+                break  # the days after it are as wrong
+
+
+def _nothing(facts: Sequence[Line], day: str) -> Figures:
+    return {}
+
+
+COUNTED = {"community": community_figures, "innovation": innovation_figures}
+
+
+def _held(sums: Sequence[Line], day: str) -> Figures:
+    held: Counter[tuple[str, str]] = Counter()
+    for line in sums:
+        held[line["measure"], line["key"]] += sum(delta for on, delta in line["days"].items() if on <= day)
+    return dict(held)
+
+
+def _differences(expected: Figures, held: Figures) -> list[str]:
+    return [
+        f"{' '.join(place)} is {held.get(place, 0)}, not {expected.get(place, 0)}"
+        for place in sorted(expected.keys() | held.keys())
+        if expected.get(place, 0) != held.get(place, 0)
+    ]
+
+
+def _read(history: History) -> Iterator[Anomaly]:
+    for read in history.reads:
+        if read["status"] == 200 and not read["fresh"]:
+            what = f"after {', '.join(read['after'])} it should show {read['shows']}, it shows {read['found']}"
+            yield Anomaly(Kind.STALE, read["path"], what)
+
+
+def _buried(history: History) -> Iterator[Anomaly]:
+    """What is no fact is a dead letter."""
+    dead = {(line["topic"], line["partition"], line["offset"]) for line in history.dead}
+    for line in history.planted:
+        if not line["is_fact"] and (place := (line["topic"], line["partition"], line["offset"])) not in dead:
+            yield Anomaly(Kind.LOST, f"{place}", f"{line['what']} did not become a dead letter")
+
+
+def _versions(lines: Sequence[Line]) -> dict[str, list[int]]:
+    versions: defaultdict[str, list[int]] = defaultdict(list)
+    for line in lines:
+        versions[line["stream"]].append(line["version"])
+    return {stream: sorted(found) for stream, found in versions.items()}
+
+
+def _short(values: Sequence[Any]) -> str:
+    return ", ".join(map(str, values)) if len(values) <= 12 else f"{_short(values[:12])} … ({len(values)})"
+
+
+def main(folder: Path) -> int:
+    history = History.load(folder)
+    anomalies = check(history)
+    print(f"{folder}: {len(history.acknowledged())} commands acknowledged, {len(history.events)} facts")  # noqa: T201
+    for anomaly in anomalies:
+        print(f"  {anomaly}")  # noqa: T201
+    print("  no anomalies" if not anomalies else f"  {len(anomalies)} anomalies")  # noqa: T201
+    return 1 if anomalies else 0
+
+
+if __name__ == "__main__":
+    sys.exit(max(main(Path(folder)) for folder in sys.argv[1:]))

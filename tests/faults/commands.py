@@ -1,0 +1,272 @@
+"""What is written while faults happen: commands that follow from a seed, each with the facts that it must make."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+KINDS = ("charity", "university", "council", "lay")
+ROLES = ("convenor", "facilitator", "member", "patient-partner", "observer")
+WAYS = ("by-themselves", "invited", "nominated")
+SERVICES = ("diabetes", "maternity", "imaging")
+PROFESSIONS = ("nurse", "midwife", "doctor")
+STAGES = ("aware", "considering", "in-progress", "adopted", "sustained", "paused")
+SATISFIED = ("poor", "fair", "good", "excellent")
+CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+LAST_DAY = "2030-12-31"
+"""After all days that commands are about."""
+
+Made = dict[str, Any]
+"""A fact that a command makes, once: its stream, its type, and the part of its data that tells it from all others."""
+
+
+@dataclass(frozen=True)
+class Call:
+    method: str
+    path: str
+    body: dict[str, Any]
+    makes: tuple[Made, ...]
+    shows: dict[str, Any] = field(default_factory=dict)
+    """What the community's view shows from then on."""
+
+
+@dataclass
+class World:
+    """What all clients of a run write about; the ids of people are minted by the system."""
+
+    name: str
+    clients: int
+    people: list[str] = field(default_factory=list)
+    communities: list[str] = field(init=False)
+    organisations: list[str] = field(init=False)
+    innovations: list[str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.communities = [f"{self.name}-community-{number}" for number in range(5)]
+        self.organisations = [f"{self.name}-organisation-{number}" for number in range(4)]
+        self.innovations = [f"{self.name}-innovation-{number}" for number in range(2)]
+
+    def groundwork(self) -> Iterator[Call]:
+        """What everything else builds on."""
+        for number, organisation in enumerate(self.organisations):
+            body: dict[str, Any] = {"kind": KINDS[number], "name": organisation}
+            made = fact(f"membership/organisation.{organisation}", "organisation-registered", name=organisation)
+            yield Call("PUT", f"/v1/organisations/{organisation}", body, (made,))
+        for number in range(2 * self.clients):
+            ref = f"{self.name}-{number}"
+            body = {"name": f"Person {number}", "reference": {"source": "faults", "ref": ref}}
+            yield Call("POST", "/v1/people", body, ())
+        for number, community in enumerate(self.communities):
+            kind = "cohort" if number == 0 else "practice"
+            made = fact(f"membership/community.{community}", "community-founded", title=community)
+            yield Call("PUT", f"/v1/communities/{community}", {"title": community, "kind": kind}, (made,))
+
+    def further_groundwork(self) -> Iterator[Call]:
+        """The same, of the service that follows the other."""
+        for community in self.communities:
+            form = f"{community}-form"
+            questions = [
+                {"question_id": "satisfied", "text": "How was it?", "scale": "ordered", "answers": SATISFIED},
+                {"question_id": "recommend", "text": "Would you recommend it?", "scale": "recommendation"},
+                {"question_id": "more", "text": "What else?", "scale": "words"},
+            ]
+            body: dict[str, Any] = {"title": "Feedback", "opened_on": day(0), "questions": questions}
+            made = fact(f"feedback/community.{community}", "feedback-form-opened", form_id=form)
+            yield Call("PUT", f"/v1/communities/{community}/feedback-forms/{form}", body, (made,))
+        for innovation in self.innovations:
+            made = fact(f"feedback/innovation.{innovation}", "innovation-registered", title=innovation)
+            yield Call("PUT", f"/v1/innovations/{innovation}", {"title": innovation}, (made,))
+            for number, organisation in enumerate(self.organisations[:3]):  # the last is never eligible: spread
+                yield _eligible(innovation, organisation, number)
+
+
+def _eligible(innovation: str, organisation: str, number: int) -> Call:
+    stream = f"feedback/innovation.{innovation}"
+    period = {"eligible_from": day(number)} | ({"eligible_until_on": day(20)} if number else {})
+    made = [fact(stream, "organisation-became-eligible", organisation_id=organisation)]
+    made += [fact(stream, "organisation-ceased-eligible", organisation_id=organisation)] if number else []
+    return Call("PUT", f"/v1/innovations/{innovation}/eligible/{organisation}", period, tuple(made))
+
+
+@dataclass
+class _Belonging:
+    """One person in one community, whom one client alone writes about."""
+
+    community: str
+    person: str
+    day: int = 0
+    role: str | None = None
+    joined: int = 0
+    completed: bool = False
+
+
+@dataclass
+class _Convening:
+    community: str
+    id: str
+    day: int
+    state: str = "scheduled"
+    registered: list[str] = field(default_factory=list)
+    withdrawn: list[str] = field(default_factory=list)
+    came: list[str] = field(default_factory=list)
+
+
+class Script:
+    """One client's commands, one after the other. It writes about things of its own in streams that all share."""
+
+    def __init__(self, world: World, number: int, seed: int) -> None:
+        self._world, self._number, self._rng = world, number, random.Random(f"{seed}/{number}")
+        own = world.people[number :: world.clients]
+        self._belongings = [_Belonging(community, person) for person in own for community in world.communities]
+        self._own = own
+        self._affiliations: list[tuple[str, str, int]] = []
+        self._convenings: list[_Convening] = []
+        self._reached: set[tuple[str, str, str, int]] = set()
+        self._count = 0
+
+    def next(self, focus: str | None) -> Call:
+        """The next command, of one service only where `focus` names it."""
+        of_membership = (self._belong, self._belong, self._belong, self._affiliate)
+        of_convenings = (self._convene, self._take_part, self._take_part, self._take_part, self._adopt, self._respond)
+        choices = {"membership": of_membership, "convenings": of_convenings}.get(
+            focus or "", of_membership + of_convenings
+        )
+        return self._rng.choice(choices)()
+
+    def forget(self, call: Call) -> None:
+        """Write no more about what this command was about: whether it was carried out is not known."""
+        self._belongings = [one for one in self._belongings if f"{one.community}/members/{one.person}" not in call.path]
+        self._convenings = [one for one in self._convenings if f"/convenings/{one.id}" not in call.path]
+        self._affiliations = [one for one in self._affiliations if f"/affiliations/{one[1]}" not in call.path]
+
+    def _belong(self) -> Call:
+        if not self._belongings:
+            return self._respond()
+        one = self._rng.choice(self._belongings)
+        path, stream = f"/v1/communities/{one.community}/members/{one.person}", f"membership/community.{one.community}"
+        if one.role is None:
+            one.role, one.joined = self._rng.choice(ROLES), one.day
+            how = self._rng.choice(WAYS)
+            words = {"role": one.role, "how": how, "joined_on": day(one.joined)}
+            return Call("PUT", path, words, (fact(stream, "member-joined", person_id=one.person, **words),))
+        if one.community == self._world.communities[0] and not one.completed and self._rng.random() < 0.3:
+            one.completed = True
+            words = {"completed_on": day(one.day + 1)}
+            made = fact(stream, "member-completed", person_id=one.person, **words)
+            return Call("PUT", f"{path}/completed", words, (made,))
+        one.day += self._rng.randint(1, 3)  # the next begins on that day: a change of role
+        role, one.role = one.role, None
+        left = {"left_on": day(one.day)}
+        made = fact(stream, "member-left", person_id=one.person, role=role, joined_on=day(one.joined), **left)
+        return Call("PUT", f"{path}/left", left, (made,))
+
+    def _affiliate(self) -> Call:
+        if self._affiliations and self._rng.random() < 0.4:
+            person, id, began = self._affiliations.pop(self._rng.randrange(len(self._affiliations)))
+            ended = {"ended_on": day(began + self._rng.randint(1, 9))}
+            made = fact(f"membership/person.{person}", "affiliation-ended", affiliation_id=id, **ended)
+            return Call("PUT", f"/v1/people/{person}/affiliations/{id}/ended", ended, (made,))
+        person, id, began = self._rng.choice(self._own), self._new("affiliation"), self._rng.randint(0, 25)
+        self._affiliations.append((person, id, began))
+        words: dict[str, Any] = {"began_on": day(began), "organisation_id": self._rng.choice(self._world.organisations)}
+        words["service"] = self._rng.choice(SERVICES)
+        if self._rng.random() < 0.5:
+            words["profession"] = self._rng.choice(PROFESSIONS)
+        made = fact(f"membership/person.{person}", "affiliation-began", affiliation_id=id, **words)
+        return Call("PUT", f"/v1/people/{person}/affiliations/{id}", words, (made,))
+
+    def _convene(self) -> Call:
+        decided = [one for one in self._convenings if one.state == "scheduled"]
+        if decided and self._rng.random() < 0.6:
+            return self._decided(self._rng.choice(decided))
+        one = _Convening(self._rng.choice(self._world.communities), self._new("convening"), self._rng.randint(0, 30))
+        self._convenings.append(one)
+        words = {"title": one.id, "scheduled_on": day(one.day), "called_by_members": self._rng.random() < 0.5}
+        return self._about(one, "", words, "convening-scheduled", **words)
+
+    def _decided(self, one: _Convening) -> Call:
+        if self._rng.random() < 0.2:
+            one.state = "cancelled"
+            words = {"cancelled_on": day(one.day)}
+            return self._about(one, "/cancelled", words, "convening-cancelled", **words)
+        one.state = "held"
+        words = {"held_on": day(one.day + 1)}
+        return self._about(one, "/held", words, "convening-held", **words)
+
+    def _take_part(self) -> Call:
+        open_ones = [one for one in self._convenings if one.state in ("scheduled", "held", "taken")]
+        if not open_ones:
+            return self._convene()
+        one = self._rng.choice(open_ones)
+        if one.state == "held" and self._rng.random() < 0.5:
+            one.state = "taken"
+            return self._about(one, "/attendance", {}, "attendance-taken")
+        if one.state == "taken" and (absent := [p for p in self._world.people if p not in one.came]):
+            person = self._rng.choice(absent)
+            one.came.append(person)
+            path = f"/attendance/{person}"
+            return self._about(one, path, {"minutes": 60}, "person-attended", person_id=person)
+        return self._registration(one)
+
+    def _registration(self, one: _Convening) -> Call:
+        standing = [person for person in one.registered if person not in one.withdrawn]
+        if standing and self._rng.random() < 0.3:
+            person = self._rng.choice(standing)
+            one.withdrawn.append(person)
+            words = {"withdrawn_on": day(one.day)}
+            path = f"/registrations/{person}/withdrawn"
+            return self._about(one, path, words, "registration-withdrawn", person_id=person)
+        unregistered = [person for person in self._world.people if person not in one.registered]
+        if not unregistered:
+            return self._respond()
+        person = self._rng.choice(unregistered)
+        one.registered.append(person)
+        words = {"registered_on": day(max(one.day - 3, 0))}
+        return self._about(one, f"/registrations/{person}", words, "registration-made", person_id=person)
+
+    def _about(self, one: _Convening, path: str, body: dict[str, Any], type: str, **data: Any) -> Call:
+        made = fact(f"convenings/community.{one.community}", type, convening_id=one.id, **data)
+        state = "held" if one.state == "taken" else one.state
+        whole = f"/v1/communities/{one.community}/convenings/{one.id}{path}"
+        return Call("PUT", whole, body, (made,), {"community": one.community, "convening": one.id, "state": state})
+
+    def _adopt(self) -> Call:
+        innovation, organisation = (
+            self._rng.choice(self._world.innovations),
+            self._rng.choice(self._world.organisations),
+        )
+        stage, reached = self._rng.choice(STAGES), self._number + self._world.clients * self._rng.randint(0, 30)
+        if (innovation, organisation, stage, reached) in self._reached:
+            return self._respond()
+        self._reached.add((innovation, organisation, stage, reached))
+        words = {"stage": stage, "reached_on": day(reached)}
+        made = fact(
+            f"feedback/innovation.{innovation}", "adoption-stage-reached", organisation_id=organisation, **words
+        )
+        source = {"kind": "reported", "words": f"client {self._number}"}
+        path = f"/v1/innovations/{innovation}/adoption/{organisation}"
+        return Call("PUT", path, {**words, "source": source}, (made,))
+
+    def _respond(self) -> Call:
+        community = self._rng.choice(self._world.communities)
+        form, response = f"{community}-form", "0" + "".join(self._rng.choices(CROCKFORD, k=25))
+        answers = {"satisfied": self._rng.choice(SATISFIED), "recommend": str(self._rng.randint(0, 10))}
+        body = {"received_on": day(self._rng.randint(1, 30)), "answers": answers, "words": {}}
+        if self._rng.random() < 0.3:
+            body["words"] = {"more": "More of this"}
+        made = fact(f"feedback/community.{community}", "response-received", response_id=response)
+        path = f"/v1/communities/{community}/feedback-forms/{form}/responses/{response}"
+        return Call("PUT", path, body, (made,), {"community": community, "responses": True})
+
+    def _new(self, kind: str) -> str:
+        self._count += 1
+        return f"{self._world.name}-{kind}-{self._number}-{self._count}"
+
+
+def fact(stream: str, type: str, **data: Any) -> Made:
+    return {"stream": stream, "type": f"praxis.{type}.v1", "data": data}
+
+
+def day(number: int) -> str:
+    return (date(2024, 1, 1) + timedelta(days=number)).isoformat()

@@ -1,0 +1,60 @@
+"""A run's history: what was done, answered and found, as lines of JSON in a folder that can be checked again."""
+
+import json
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+Line = dict[str, Any]
+
+PARTS = ("commands", "reads", "nemesis", "planted", "events", "kafka", "dead", "records", "sums", "heads", "outbox")
+
+
+@dataclass
+class History:
+    """In memory while it is made or checked.
+
+    commands  key, call, began, ended, outcome (acknowledged, refused, unknown), positions
+    reads     after, shows, status, found: reads with `Praxis-After` while faults happened
+    nemesis   at, what: what was done to the system
+    planted   what the suite itself put on the topics: records that are facts, and records that are none
+    events    the services' own facts      kafka, dead   records on the topics
+    records   id, scope, positions         sums, heads   as metrics holds them
+    outbox    what was left to be relayed
+    """
+
+    about: Line = field(default_factory=dict)
+    commands: list[Line] = field(default_factory=list)
+    reads: list[Line] = field(default_factory=list)
+    nemesis: list[Line] = field(default_factory=list)
+    planted: list[Line] = field(default_factory=list)
+    events: list[Line] = field(default_factory=list)
+    kafka: list[Line] = field(default_factory=list)
+    dead: list[Line] = field(default_factory=list)
+    records: list[Line] = field(default_factory=list)
+    sums: list[Line] = field(default_factory=list)
+    heads: list[Line] = field(default_factory=list)
+    outbox: list[Line] = field(default_factory=list)
+
+    def note(self, what: str, **more: Any) -> None:
+        self.nemesis.append({"at": time.time(), "what": what, **more})
+
+    def acknowledged(self) -> Sequence[Line]:
+        return [command for command in self.commands if command["outcome"] == "acknowledged"]
+
+    def save(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "about.json").write_text(json.dumps(self.about, indent=1))
+        for part in PARTS:
+            (folder / f"{part}.jsonl").write_text(_lines(getattr(self, part)))
+
+    @classmethod
+    def load(cls, folder: Path) -> "History":
+        parts = {part: [json.loads(line) for line in (folder / f"{part}.jsonl").open()] for part in PARTS}
+        return cls(json.loads((folder / "about.json").read_text()), **parts)
+
+
+def _lines(lines: Iterable[Line]) -> str:
+    return "".join(json.dumps(line, default=str) + "\n" for line in lines)

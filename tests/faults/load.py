@@ -1,0 +1,177 @@
+"""Clients that write through the gateway at the same time, and send again what was not answered, under the same key."""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+import aiohttp
+
+from tests.faults.commands import LAST_DAY, Call, Script, World
+from tests.faults.history import History, Line
+
+ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
+PAUSE_S = 0.2
+BETWEEN_S = 0.01
+"""So that the processes under test get most of the machine."""
+ABANDONED = 0.1
+"""The share of commands without an answer that are not sent again."""
+READ = 0.2
+"""The share of acknowledged commands that are read back at once."""
+
+
+class Load:
+    """The clients of one run, and what they were answered."""
+
+    def __init__(self, gateway: str, world: World, history: History, seed: int) -> None:
+        self._gateway, self._world, self._history, self._seed = gateway, world, history, seed
+        self._http = aiohttp.ClientSession(timeout=ANSWERS_WITHIN)
+        self._working: list[asyncio.Task[None]] = []
+        self._sent = 0
+        self._ended = asyncio.Event()
+        """No new commands."""
+        self._given_up = asyncio.Event()
+        self._going_on = asyncio.Event()
+        self._busy = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._focus: str | None = None
+
+    async def lay_groundwork(self) -> None:
+        """What all commands build on: organisations, people, communities; then forms, innovations."""
+        rng = random.Random(self._seed)
+        laid = [await self._send(call, rng) for call in self._world.groundwork()]
+        after = [position for line in laid for position in line["positions"]]
+        for call in self._world.further_groundwork():
+            await self._send(call, rng, after=after)
+
+    def start(self) -> None:
+        self._going_on.set()
+        scripts = [Script(self._world, number, self._seed) for number in range(self._world.clients)]
+        self._working = [asyncio.create_task(self._work(number, script)) for number, script in enumerate(scripts)]
+
+    async def only(self, focus: str) -> None:
+        """Commands of this service only, from now on."""
+        self._focus = focus
+        self._going_on.set()
+
+    async def all(self) -> None:
+        self._focus = None
+        self._going_on.set()
+
+    async def pause(self) -> None:
+        """No commands until there is a focus again; returns once those in flight are answered."""
+        self._going_on.clear()
+        await self._idle.wait()
+
+    async def end(self, within: float) -> None:
+        """Let the clients finish what they have begun; what is not answered within this time stays unknown."""
+        self._ended.set()
+        self._going_on.set()
+        if self._working:
+            _, pending = await asyncio.wait(self._working, timeout=within)
+            self._given_up.set()
+            if pending:
+                await asyncio.wait(pending)
+        for task in self._working:
+            task.result()
+
+    async def close(self) -> None:
+        for task in self._working:
+            task.cancel()
+        await asyncio.gather(*self._working, return_exceptions=True)
+        await self._http.close()
+
+    async def _work(self, number: int, script: Script) -> None:
+        rng = random.Random(f"{self._seed}/{number}/client")
+        responses: dict[str, int] = {}
+        while not self._ended.is_set():
+            await self._going_on.wait()
+            if self._ended.is_set():
+                return
+            self._busy += 1
+            self._idle.clear()
+            try:
+                await self._step(script, rng, responses)
+            finally:
+                self._busy -= 1
+                if not self._busy:
+                    self._idle.set()
+            await asyncio.sleep(BETWEEN_S)
+
+    async def _step(self, script: Script, rng: random.Random, responses: dict[str, int]) -> None:
+        call = script.next(self._focus)
+        line = await self._send(call, rng, abandoning=True)
+        if line["outcome"] == "unknown":
+            script.forget(call)
+        if line["outcome"] != "acknowledged" or not call.shows:
+            return
+        community = call.shows["community"]
+        if "responses" in call.shows:
+            responses[community] = responses.get(community, 0) + 1
+        if rng.random() < READ:
+            await self._read(call, line["positions"], responses.get(community, 0))
+
+    async def _send(
+        self, call: Call, rng: random.Random, *, after: Iterable[str] = (), abandoning: bool = False
+    ) -> Line:
+        self._sent += 1
+        key = f"{self._world.name}-{self._sent}"
+        line: Line = {"key": key, "call": asdict(call), "began": time.time(), "tries": 0, "statuses": []}
+        headers = {"Idempotency-Key": f'"{key}"', "Praxis-After": ", ".join(after)}
+        outcome: str | None = None
+        answer: dict[str, Any] = {}
+        while outcome is None:
+            line["tries"] += 1
+            status, answer = await self._once(call, headers)
+            line["statuses"].append(status)
+            if status == 202:
+                outcome = "acknowledged"
+            elif status is not None and 400 <= status < 500:
+                outcome = "refused"
+            elif self._given_up.is_set() or (abandoning and status is None and rng.random() < ABANDONED):
+                outcome = "unknown"
+            else:
+                await asyncio.sleep(PAUSE_S)
+        line |= {"ended": time.time(), "outcome": outcome, "positions": answer.get("positions", [])}
+        if outcome == "refused":
+            line["refusal"] = answer
+        if "person_id" in answer:
+            self._world.people.append(answer["person_id"])
+        self._history.commands.append(line)
+        return line
+
+    async def _once(self, call: Call, headers: dict[str, str]) -> tuple[int | None, dict[str, Any]]:
+        """Status and body of one attempt; no status where no answer came."""
+        url = self._gateway + call.path
+        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with self._http.request(call.method, url, json=call.body, headers=headers) as answer:
+                body = await answer.json(content_type=None)
+                return answer.status, body if isinstance(body, dict) else {}
+        return None, {}
+
+    async def _read(self, call: Call, positions: list[str], responses: int) -> None:
+        community = call.shows["community"]
+        path = f"/v1/communities/{community}"
+        headers = {"Praxis-After": ", ".join(positions)}
+        line: Line = {"path": path, "after": positions, "began": time.time(), "status": None, "found": None}
+        line["shows"] = {"responses": responses} if "responses" in call.shows else call.shows
+        with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
+            async with self._http.get(self._gateway + path, params={"as_at": LAST_DAY}, headers=headers) as answer:
+                line["status"] = answer.status
+                if answer.status == 200:
+                    line["found"], line["fresh"] = _shown(await answer.json(), line["shows"])
+        line["ended"] = time.time()
+        self._history.reads.append(line)
+
+
+def _shown(view: dict[str, Any], shows: dict[str, Any]) -> tuple[Any, bool]:
+    """What a view shows of something, and whether that is as much as it must."""
+    if "responses" in shows:
+        (figure,) = [one["value"] for one in view["figures"] if one["measure"] == "responses"]
+        return figure, figure >= shows["responses"]
+    found = [one["state"] for one in view["convenings"] if one["convening_id"] == shows["convening"]]
+    return found, found == [shows["state"]]

@@ -1,0 +1,160 @@
+"""What is stored, carried and folded: waits until all is quiet, then reads everything that came since a mark."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from pymongo.errors import PyMongoError
+from ulid import ULID
+
+from shared.events.fact import SOURCE_TOPICS
+from shared.mongo import Client, Database
+from shared.views.builds import BUILDS, CURRENT, FIRST, Build
+from tests.faults.history import History, Line
+
+WRITING = ("membership", "convenings")
+SOURCES = [f"{topic}.events" for topic in SOURCE_TOPICS]
+DEAD = [f"{topic}.dead" for topic in SOURCES]
+POLL_S = 0.1
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Where a run begins, so that what earlier runs left is not looked at."""
+
+    at: datetime
+    person: str
+    """No person of this run has a lower id."""
+    offsets: dict[TopicPartition, int]
+
+
+async def mark(kafka: str) -> Mark:
+    now = datetime.now().astimezone()
+    return Mark(now, f"person.{ULID.from_datetime(now)}".lower()[: len("person.") + 10], await _ends(kafka))
+
+
+async def unsettled(client: Client) -> str | None:
+    """What is still on its way; nothing if every fact is in the views and every outbox is empty."""
+    try:
+        return await _unsettled(client)
+    except PyMongoError as problem:
+        return repr(problem)
+
+
+async def _unsettled(client: Client) -> str | None:
+    for name in (*WRITING, "metrics"):
+        if left := await client[name].outbox.count_documents({}):
+            return f"{left} messages in the outbox of {name}"
+    build = await current(client["metrics"])
+    folded = {line["_id"]: line async for line in client["metrics"][build.heads].find()}
+    followed = {line["_id"]: line async for line in client["convenings"].heads.find()}
+    for name in WRITING:
+        async for stream in client[name].streams.find({"version": {"$gt": 0}}):
+            readers = [folded, followed] if stream["_id"].startswith("membership/") else [folded]
+            for heads in readers:
+                head = heads.get(stream["_id"], {"head": 0, "missing": []})
+                if head["head"] < stream["version"] or head["missing"]:
+                    reader = "metrics" if heads is folded else "convenings"
+                    return f"{stream['_id']}: {stream['version']} on record, {reader} has seen {head['head']}"
+    return None
+
+
+async def settle(client: Client, within: float) -> str | None:
+    """Wait until all is quiet; what is still on its way after that time, nothing as a rule."""
+    deadline = time.monotonic() + within
+    while True:
+        still = await unsettled(client)
+        if still is None or time.monotonic() > deadline:
+            return still
+        await asyncio.sleep(POLL_S)
+
+
+async def current(db: Database) -> Build:
+    pointer = await db[BUILDS].find_one({"_id": CURRENT})
+    return Build(pointer["build"]) if pointer else FIRST
+
+
+async def observe(client: Client, kafka: str, since: Mark, run: str, history: History) -> None:
+    """Put into the history all that came since the mark."""
+    for name in WRITING:
+        async for event in client[name].events.find({"recorded_at": {"$gte": since.at}}):
+            place, data = event["_id"], {"data": event["data"], "type": event["type"], "id": event["id"]}
+            history.events.append({"stream": place["stream"], "version": place["version"], **data})
+    for name in (*WRITING, "metrics"):
+        async for message in client[name].outbox.find({}, {"_id": 1}):
+            history.outbox.append({"service": name, "place": message["_id"]})
+    scope = {"$or": [{"scope": {"$regex": rf"\.{run}-"}}, {"scope": {"$gte": since.person, "$lt": "person/"}}]}
+    db = client["metrics"]
+    build = await current(db)
+    async for record in db[build.records].find(scope, {"scope": 1, "facts.position": 1}):
+        positions = [fact["position"] for fact in record["facts"]]
+        history.records.append({"id": record["_id"], "scope": record["scope"], "positions": positions})
+    async for line in db[build.sums].find(scope, {"_id": 0}):
+        history.sums.append(line)
+    streams = {line["stream"] for line in [*history.events, *history.planted] if line.get("stream")}
+    async for head in db[build.heads].find({"_id": {"$in": sorted(streams)}}):
+        history.heads.append({"stream": head["_id"], "head": head["head"], "missing": head["missing"]})
+    history.kafka, history.dead = await _records(kafka, since)
+
+
+async def _ends(kafka: str) -> dict[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await consumer.start()
+    try:
+        places = [
+            TopicPartition(topic, number)
+            for topic in (*SOURCES, *DEAD)
+            for number in consumer.partitions_for_topic(topic) or await _partitions(consumer, topic)
+        ]
+        ends: dict[TopicPartition, int] = await consumer.end_offsets(places)
+        return ends
+    finally:
+        await consumer.stop()
+
+
+async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
+    found: set[int] = (await consumer._client.fetch_all_metadata()).partitions_for_topic(topic) or set()
+    return found
+
+
+async def _records(kafka: str, since: Mark) -> tuple[list[Line], list[Line]]:
+    """The facts and the dead letters on the topics."""
+    facts, dead = list[Line](), list[Line]()
+    ends = await _ends(kafka)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, max_partition_fetch_bytes=4 * 1024 * 1024)
+    await consumer.start()
+    try:
+        waiting = {place for place, end in ends.items() if since.offsets.get(place, 0) < end}
+        consumer.assign(sorted(waiting))
+        for place in waiting:
+            consumer.seek(place, since.offsets.get(place, 0))
+        while waiting:
+            for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                for record in records:
+                    (facts if place.topic in SOURCES else dead).append(_line(record, place))
+            for place in list(waiting):
+                if await consumer.position(place) >= ends[place]:
+                    waiting.discard(place)
+    finally:
+        await consumer.stop()
+    return facts, dead
+
+
+def _line(record: Any, place: TopicPartition) -> Line:
+    headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
+    if place.topic in DEAD:
+        told = {name: headers.get(f"praxis_{name}", "") for name in ("topic", "partition", "offset", "reason")}
+        return {**told, "partition": int(told["partition"] or -1), "offset": int(told["offset"] or -1)}
+    version = headers.get("ce_sequence", "")
+    return {
+        "topic": place.topic,
+        "partition": place.partition,
+        "offset": record.offset,
+        "stream": headers.get("ce_subject", ""),
+        "version": int(version) if version.isdecimal() else 0,
+        "type": headers.get("ce_type", ""),
+        "id": headers.get("ce_id", ""),
+    }

@@ -1,0 +1,124 @@
+"""Records that the suite itself puts on the topics: facts of a stream of its own in disorder, and what is no fact."""
+
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.errors import KafkaError
+
+from tests.faults.arena import Arena
+from tests.faults.commands import SATISFIED, day
+from tests.faults.history import Line
+
+TOPIC = "feedback.events"
+COPIED = 5
+
+
+async def plant(arena: Arena) -> None:
+    """One of each, and some of the records that are there once more."""
+    producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, enable_idempotence=True, acks="all")
+    try:
+        await producer.start()
+        number = len({line["stream"] for line in arena.history.planted if line["is_fact"]})
+        await _plant_in_disorder(arena, producer, f"{arena.history.about['run']}-planted-{number}")
+        await _plant_what_is_no_fact(arena, producer)
+        await _copy(arena, producer)
+    except KafkaError as problem:
+        arena.history.note("could not plant", reason=repr(problem))
+    finally:
+        await producer.stop()
+
+
+async def _plant_in_disorder(arena: Arena, producer: AIOKafkaProducer, community: str) -> None:
+    """Versions 3, 1, 1, 2 and 5: out of order, one twice, and the fourth never."""
+    stream = f"feedback/community.{community}"
+    facts: dict[int, tuple[str, Line]] = {1: ("feedback-form-opened", _form(community))}
+    for version in (2, 3, 5):
+        answers = [{"question_id": "satisfied", "answer": arena.rng.choice(SATISFIED)}]
+        response = {"form_id": f"{community}-form", "response_id": f"{version:026d}", "received_on": day(version)}
+        facts[version] = ("response-received", {**response, "answers": answers, "in_words": []})
+    for version in (3, 1, 1, 2, 5):
+        kind, data = facts[version]
+        headers = _headers(stream, version, kind)
+        line = {"is_fact": True, "what": "a fact in disorder", "data": data, "id": f"planted-{community}-{version}"}
+        named = {"stream": stream, "version": version, "type": f"praxis.{kind}.v1"}
+        key = f"community.{community}".encode()
+        await _send(arena, producer, TOPIC, key, json.dumps(data).encode(), headers, {**line, **named})
+
+
+async def _plant_what_is_no_fact(arena: Arena, producer: AIOKafkaProducer) -> None:
+    """About the next fact of a community that all write to: the real one still comes, or has come."""
+    community = f"{arena.history.about['run']}-community-{arena.rng.randint(0, 4)}"
+    stream, key = f"feedback/community.{community}", f"community.{community}".encode()
+    head = await arena.client["convenings"].streams.find_one({"_id": stream})
+    good = _headers(stream, (head or {"version": 1})["version"], "response-received")
+    unknown = [(name, b"praxis.from-the-future.v9" if name == "ce_type" else value) for name, value in good]
+    bad = {
+        "an unknown type": (key, b"{}", unknown),
+        "broken JSON": (key, b'{"form_id": ', good),
+        "a wrong key": (b"community.another", b"{}", good),
+        "a tombstone": (key, None, good),
+        "no headers": (key, b"{}", []),
+    }
+    for what, (of, value, headers) in bad.items():
+        await _send(arena, producer, TOPIC, of, value, headers, {"is_fact": False, "what": what})
+
+
+async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
+    """Records that stand on the topics, once more at their ends: duplicates, and old versions after new ones."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=arena.system.kafka)
+    await consumer.start()
+    try:
+        for topic in ("membership.events", "convenings.events", TOPIC):
+            place = TopicPartition(topic, arena.rng.randrange(6))
+            consumer.assign([place])
+            end = (await consumer.end_offsets([place]))[place]
+            consumer.seek(place, max(end - 3 * COPIED, 0))
+            records = [one for batch in (await consumer.getmany(timeout_ms=500)).values() for one in batch]
+            for record in arena.rng.sample(records, min(COPIED, len(records))):
+                if dict(record.headers).get("ce_id", b"planted").startswith(b"planted"):
+                    continue
+                await producer.send_and_wait(
+                    topic, record.value, key=record.key, partition=place.partition, headers=list(record.headers)
+                )
+            arena.history.note("copied", topic=topic, partition=place.partition)
+    finally:
+        await consumer.stop()
+
+
+async def _send(
+    arena: Arena,
+    producer: AIOKafkaProducer,
+    topic: str,
+    key: bytes,
+    value: bytes | None,
+    headers: Sequence[tuple[str, bytes]],
+    line: Line,
+) -> None:
+    sent = await producer.send_and_wait(topic, value, key=key, headers=list(headers))
+    arena.history.planted.append({"stream": None, "topic": topic, "partition": sent.partition, **line} | _at(sent))
+
+
+def _at(sent: Any) -> Line:
+    return {"offset": sent.offset}
+
+
+def _form(community: str) -> Line:
+    questions = [{"question_id": "satisfied", "text": "How was it?", "scale": "ordered", "answers": list(SATISFIED)}]
+    return {"form_id": f"{community}-form", "title": "Planted", "opened_on": day(0), "questions": questions}
+
+
+def _headers(stream: str, version: int, kind: str) -> list[tuple[str, bytes]]:
+    attributes = {
+        "ce_specversion": "1.0",
+        "ce_id": f"planted-{stream.rpartition('.')[2]}-{version}",
+        "ce_type": f"praxis.{kind}.v1",
+        "ce_source": "praxis/faults",
+        "ce_subject": stream,
+        "ce_sequence": str(version),
+        "ce_recordedtime": datetime.now(UTC).isoformat(timespec="milliseconds"),
+        "content-type": "application/json",
+    }
+    return [(name, value.encode()) for name, value in attributes.items()]

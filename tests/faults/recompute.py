@@ -1,0 +1,199 @@
+"""Every figure once more, from the facts alone: written plainly and apart from the measures, so that both cannot be
+wrong in the same way by having been written once. All days here are whole days.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+Figures = dict[tuple[str, str], int]
+"""(measure, key) -> value; what is zero is left out."""
+
+FOR_EVER = "9999-12-31"
+
+
+@dataclass
+class Person:
+    memberships: list[dict[str, Any]] = field(default_factory=list)
+    affiliations: dict[str, dict[str, Any]] = field(default_factory=dict)
+    registrations: dict[str, list[dict[str, str]]] = field(default_factory=dict)
+    attended: dict[str, str] = field(default_factory=dict)
+    completed: str | None = None
+
+
+def named(line: dict[str, Any]) -> str:
+    """`praxis.member-joined.v1` -> `member-joined`."""
+    return str(line["type"]).split(".")[1]
+
+
+def in_order(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(facts, key=lambda line: (line["stream"], line["version"]))
+
+
+def days_of(facts: Iterable[dict[str, Any]]) -> list[str]:
+    """The days on which figures may change, and one after all of them."""
+    days = {
+        value
+        for line in facts
+        for name, value in line["data"].items()
+        if name.endswith(("_on", "_from")) and len(value) == len("2024-01-01")
+    }
+    return [*sorted(days), FOR_EVER]
+
+
+def community_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
+    """The figures of one community at the end of a day, from all facts in its streams."""
+    people, convenings = _people(facts), _convenings(facts)
+    counted: Counter[tuple[str, str]] = Counter()
+    for person in people.values():
+        _count_member(counted, person, day)
+        _count_participant(counted, person, day)
+        _count_registrations(counted, person, day)
+        if person.completed and person.completed <= day:
+            counted["completions", ""] += 1
+    for convening in convenings.values():
+        if (held := convening.get("held")) and held <= day:
+            counted["convenings-held", ""] += 1
+            counted["convenings-held", "called-by=" + ("members" if convening["by_members"] else "facilitators")] += 1
+            if not convening.get("taken"):
+                counted["attendance-unknown", ""] += 1
+        if (cancelled := convening.get("cancelled")) and cancelled <= day:
+            counted["convenings-cancelled", ""] += 1
+    for line in facts:
+        if named(line) == "response-received" and line["data"]["received_on"] <= day:
+            _count_response(counted, line["data"])
+    return dict(counted)
+
+
+def innovation_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
+    """The figures of one innovation at the end of a day."""
+    counted: Counter[tuple[str, str]] = Counter()
+    eligible: dict[str, tuple[str, str]] = {}
+    stages: dict[str, list[tuple[str, int, str]]] = {}
+    for line in in_order(facts):
+        data = line["data"]
+        organisation = data.get("organisation_id", "")
+        match named(line):
+            case "organisation-became-eligible":
+                eligible[organisation] = (data["eligible_from"], FOR_EVER + "x")
+            case "organisation-ceased-eligible":
+                eligible[organisation] = (eligible[organisation][0], data["eligible_until_on"])
+            case "adoption-stage-reached":
+                stages.setdefault(organisation, []).append((data["reached_on"], line["version"], data["stage"]))
+            case _:
+                pass
+    for organisation in eligible.keys() | stages.keys():
+        since, until = eligible.get(organisation, (FOR_EVER + "x", ""))
+        is_eligible = since <= day < until
+        counted["organisations-eligible", ""] += is_eligible
+        if reached := [one for one in stages.get(organisation, []) if one[0] <= day]:
+            measure = "adopters" if is_eligible else "adopters-elsewhere"
+            stage = max(reached)[2]
+            counted[measure, f"stage={stage}"] += 1
+            counted[measure, ""] += stage in ("adopted", "sustained")
+    return {place: value for place, value in counted.items() if value}
+
+
+def _people(facts: Sequence[dict[str, Any]]) -> dict[str, Person]:
+    people: dict[str, Person] = {}
+    for line in in_order(facts):
+        data = line["data"]
+        if "person_id" not in data:
+            continue
+        person = people.setdefault(data["person_id"], Person())
+        match named(line):
+            case "member-joined":
+                person.memberships.append(dict(data))
+            case "member-left":
+                for one in person.memberships:
+                    if (one["role"], one["joined_on"]) == (data["role"], data["joined_on"]) and "left_on" not in one:
+                        one["left_on"] = data["left_on"]
+            case "member-completed":
+                person.completed = data["completed_on"]
+            case "affiliation-began" | "affiliation-ended":
+                person.affiliations.setdefault(data["affiliation_id"], {}).update(data)
+            case "registration-made":
+                person.registrations.setdefault(data["convening_id"], []).append({"from": data["registered_on"]})
+            case "registration-withdrawn":
+                person.registrations[data["convening_id"]][-1]["until"] = data["withdrawn_on"]
+            case "person-attended":
+                person.attended[data["convening_id"]] = data["attended_on"]
+            case _:
+                pass
+    return people
+
+
+def _convenings(facts: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    convenings: dict[str, dict[str, Any]] = {}
+    for line in in_order(facts):
+        data = line["data"]
+        if "convening_id" not in data or not line["stream"].startswith("convenings/"):
+            continue
+        convening = convenings.setdefault(data["convening_id"], {"by_members": False})
+        match named(line):
+            case "convening-scheduled":
+                convening["by_members"] = data.get("called_by_members", False)
+            case "convening-held":
+                convening["held"] = data["held_on"]
+            case "convening-cancelled":
+                convening["cancelled"] = data["cancelled_on"]
+            case "attendance-taken":
+                convening["taken"] = True
+            case _:
+                pass
+    return convenings
+
+
+def _affiliated(person: Person, day: str) -> list[dict[str, Any]]:
+    return [
+        one
+        for one in person.affiliations.values()
+        if "began_on" in one and one["began_on"] <= day < one.get("ended_on", FOR_EVER + "x")
+    ]
+
+
+def _parts(person: Person, day: str) -> set[str]:
+    """Under what somebody counts on a day by their affiliations."""
+    parts: set[str] = set()
+    for dimension, name in (("organisation", "organisation_id"), ("service", "service"), ("profession", "profession")):
+        values = {one[name] for one in _affiliated(person, day) if one.get(name)}
+        parts |= {f"{dimension}={value}" for value in values or {"not-stated"}}
+    return parts
+
+
+def _count_member(counted: Counter[tuple[str, str]], person: Person, day: str) -> None:
+    held = [one for one in person.memberships if one["joined_on"] <= day < one.get("left_on", FOR_EVER + "x")]
+    if held:
+        roles = {f"role={one['role']}" for one in held} | {f"how={one['how']}" for one in held}
+        counted.update(("members", key) for key in {"", *roles, *_parts(person, day)})
+
+
+def _count_participant(counted: Counter[tuple[str, str]], person: Person, day: str) -> None:
+    came = {convening: on for convening, on in person.attended.items() if on <= day}
+    if not came:
+        return
+    parts = {part for on in came.values() for part in _parts(person, on)}
+    counted.update(("participants", key) for key in {"", *parts})
+    first = min((on, convening) for convening, on in came.items())[1]
+    counted.update([("first-recorded", ""), ("first-recorded", f"convening={first}")])
+    for convening, on in came.items():
+        counted.update([("attendances", ""), ("attendances", f"convening={convening}")])
+        organisations = {one["organisation_id"] for one in _affiliated(person, on) if one.get("organisation_id")}
+        counted.update(("attendances", f"organisation={organisation}") for organisation in organisations)
+        stood = any("until" not in one for one in person.registrations.get(convening, []))
+        measure = "registered-and-came" if stood else "walk-ins"
+        counted.update([(measure, ""), (measure, f"convening={convening}")])
+
+
+def _count_registrations(counted: Counter[tuple[str, str]], person: Person, day: str) -> None:
+    for convening, registrations in person.registrations.items():
+        if any(one["from"] <= day < one.get("until", FOR_EVER + "x") for one in registrations):
+            counted.update([("registrations", ""), ("registrations", f"convening={convening}")])
+
+
+def _count_response(counted: Counter[tuple[str, str]], data: dict[str, Any]) -> None:
+    form = data["form_id"]
+    counted.update([("responses", ""), ("responses", f"form={form}")])
+    counted.update(("answers", f"{form}/{given['question_id']}={given['answer']}") for given in data["answers"])
+    counted.update(("answers", f"{form}/{question}") for question in data.get("in_words", []))

@@ -1,0 +1,90 @@
+"""One run: groundwork, load and fault at once, healing, quiet; then everything is read and checked."""
+
+import asyncio
+import random
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from deploy.local.settings import Ports
+from deploy.local.system import System
+from shared.mongo import connect
+from tests.engines import temporary_home
+from tests.faults import observed
+from tests.faults.arena import ENVIRONMENT, REPLICAS, Arena
+from tests.faults.check import Anomaly, check
+from tests.faults.commands import World
+from tests.faults.history import History
+from tests.faults.load import Load
+from tests.faults.nemesis import Fault
+
+CLIENTS = 6
+BEFORE_S, AFTER_S = 1.0, 1.5
+"""Load before the fault and after the healing."""
+ANSWERED_WITHIN_S, SEEN_WITHIN_S = 60.0, 90.0
+
+
+@dataclass(frozen=True)
+class Result:
+    fault: str
+    seed: int
+    folder: Path
+    acknowledged: int
+    anomalies: Sequence[Anomaly]
+    longest_without_progress: float
+    """Seconds between two acknowledgements."""
+    caught_up_after: float
+    """Seconds from the end of the fault, of which healing is the first part, until all is in the views."""
+
+
+@contextmanager
+def system(mongo_nodes: int) -> Iterator[System]:
+    """A system with engines of its own, as the faults need it."""
+    with temporary_home() as home:
+        made = System(home, Ports.free(), mongo_nodes=mongo_nodes, replicas=REPLICAS, environment=ENVIRONMENT)
+        try:
+            made.up(engines_only=True)
+            yield made
+        finally:
+            made.down()
+
+
+async def run(system: System, fault: Fault, name: str, folder: Path) -> Result:
+    """Strike the system once. It may be used again, if nothing was wrong: a run looks only at what is its own."""
+    history = History(about={"run": name, "fault": fault.name, "seed": fault.seed, "began": time.time()})
+    client = connect(system.mongo)
+    load = Load(system.gateway, World(name, CLIENTS), history, fault.seed)
+    arena = Arena(system, client, load, history, random.Random(f"{fault.name}/{fault.seed}"))
+    try:
+        await arena.shape(fault.services)
+        since = await observed.mark(system.kafka)
+        await load.lay_groundwork()
+        await arena.settled()
+        began = time.time()
+        load.start()
+        await asyncio.sleep(BEFORE_S)
+        await fault.strike(arena)
+        healed_from = time.time()
+        await arena.heal(fault.services)
+        await asyncio.sleep(AFTER_S)
+        await load.end(ANSWERED_WITHIN_S)
+        still = await observed.settle(client, SEEN_WITHIN_S)
+        caught_up = time.time() - healed_from
+        if still:
+            history.note("never quiet", still=still)
+        await observed.observe(client, system.kafka, since, name, history)
+    finally:
+        await load.close()
+        await client.close()
+        history.save(folder)
+    anomalies = check(history)
+    gap = _longest_gap(history, began)
+    return Result(fault.name, fault.seed, folder, len(history.acknowledged()), anomalies, gap, caught_up)
+
+
+def _longest_gap(history: History, began: float) -> float:
+    times = [began, *sorted(command["ended"] for command in history.acknowledged() if command["ended"] > began)]
+    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
