@@ -4,14 +4,17 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from functools import partial
 from typing import Any
 
 from fastapi import FastAPI
 
+from services.metrics import api, dead_letters
 from services.metrics.builds import CurrentBuild
 from services.metrics.dead_letters import bury, dead_topic
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
+from services.metrics.settling import DeadLetters
 from services.metrics.stream import Stream
 from services.metrics.worker import Worker
 from shared.events.fact import SOURCE_TOPICS
@@ -33,6 +36,7 @@ class Processor:
         self.client = connect(settings.mongo)
         self.db = self.client[settings.database]
         self.current = CurrentBuild(self.db, self._sink)
+        self.worker: Worker | None = None
         self.waits_for: str | None = "MongoDB and Kafka"
 
     async def run(self) -> None:
@@ -42,7 +46,7 @@ class Processor:
         await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
         await until_done(self._prepare)
         stream = Stream(settings, self.current)
-        worker = Worker(stream, self.current)
+        worker = self.worker = Worker(stream, self.current)
         self.waits_for = "partitions to be assigned"
         committed = asyncio.Event()
         relay = Relay(self.db, settings.kafka, committed)
@@ -62,7 +66,7 @@ class Processor:
 
     async def _prepare(self) -> None:
         await self.current.open()
-        await self.db.outbox.create_index("topic")
+        await dead_letters.prepare(self.db)
 
     async def _sink(self, build: Build) -> Sink:
         return Sink(
@@ -70,14 +74,15 @@ class Processor:
             self.db,
             SOURCE_TOPICS,
             Fold(build),
-            bury,
+            partial(bury, limit=self.settings.dead_letter_limit),
             heads=build.heads,
             partitions=build.partitions,
             cached=self.settings.most_cached,
+            discarded=await dead_letters.discarded(self.db),
         )
 
     async def check(self) -> str | None:
-        return self.waits_for
+        return self.waits_for or (self.worker.stopped if self.worker else None)
 
 
 @asynccontextmanager
@@ -85,8 +90,12 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     processor = Processor(Settings())
     async with Tasks() as tasks:
         tasks.start("processor", processor.run())
-        yield {"checks": {"mongo": mongo_check(processor.client), "stream": processor.check}}
+        yield {
+            "checks": {"mongo": mongo_check(processor.client), "stream": processor.check},
+            "dead_letters": DeadLetters(processor.client, processor.db),
+        }
     await processor.client.close()
 
 
 app = application("Praxis metrics", lifespan)
+app.include_router(api.router)

@@ -1,40 +1,223 @@
-"""Dead letters: what could not be understood goes to `<topic>.dead`, through the outbox, in step with the offset."""
+"""Dead letters: records that could not be understood, kept as they were and published on `<topic>.dead`, both in the
+transaction that moves the offset past them.
+"""
 
-from collections.abc import Sequence
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
 
 import structlog
+from pymongo import ASCENDING, UpdateOne
 
-from shared.events.fact import MAX_FACT_BYTES
-from shared.kafka import Message, present_headers
-from shared.reading.sink import DeadLetter, Unit
+from shared.events.fact import MAX_FACT_BYTES, Position
+from shared.kafka import Message, Record, present_headers
+from shared.mongo import Database, Document
+from shared.reading.sink import DeadLetter, Halt, Unit
 from shared.writing.ledger import outgoing
 
 log = structlog.get_logger(__name__)
+
+LONGEST_REASON = 2_000
+WAITING: Document = {"replayed": None, "discarded": None}
+"""Those that nobody has settled yet."""
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many are borne. Beyond, the reader is likelier to be wrong than the records."""
+
+    share: float = 0.05
+    of_last: int = 1_000
+    """Records of a partition number, over all topics."""
+    at_least: int = 20
+    """Fewer are borne whatever their share."""
+
+    def is_reached(self, letters: int, of: int) -> bool:
+        return letters >= self.at_least and letters > self.share * of
+
+
+USUAL = Limit()
+
+
+class TooManyDeadLetters(Halt):
+    """A release that does not know the language would bury all that comes: it must not."""
+
+    def __init__(self, partition: int, letters: int, of: int, reason: str) -> None:
+        super().__init__(
+            f"{letters} of the last {of} records of partition {partition} could not be understood, the last one "
+            f"because {reason}. Nothing is folded here until this is settled, and no more dead letters are made. If "
+            f"this release is too old for them, start one that understands them: it goes on from here, and "
+            f"`praxis dead-letters replay --all` folds those before. If the records are broken, discard those that "
+            f"`praxis dead-letters list` shows, or bear more of them with PRAXIS_DEAD_LETTER_SHARE"
+        )
+
+
+class Settled(NamedTuple):
+    """That somebody has dealt with a letter."""
+
+    by: str
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A dead letter as it is kept. It is a record as well: the one that it was."""
+
+    id: str
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    reason: str
+    position: Position | None
+    """The version that is missing for it; None where it could not be read."""
+    buried_at: datetime
+    replayed: Settled | None = None
+    discarded: Settled | None = None
+
+    @classmethod
+    def of(cls, letter: DeadLetter, now: datetime) -> Self:
+        record = letter.record
+        headers = tuple((name, value) for name, value in record.headers)
+        place = f"{record.topic.removesuffix('.events')}-{record.partition}-{record.offset}"
+        what = hashlib.sha256(repr((record.key, record.value, headers)).encode()).hexdigest()
+        return cls(
+            id=f"{place}-{what[:6]}",  # of the record too: a topic that was made anew counts from 0 again
+            topic=record.topic,
+            partition=record.partition,
+            offset=record.offset,
+            key=record.key,
+            value=record.value,
+            headers=headers,
+            reason=letter.reason[:LONGEST_REASON],
+            position=letter.position,
+            buried_at=now,
+        )
+
+    @classmethod
+    def restored(cls, document: Document) -> Self:
+        position, settled = document["position"], {}
+        for how in ("replayed", "discarded"):
+            settled[how] = Settled(**document[how]) if document.get(how) else None
+        return cls(
+            id=document["_id"],
+            topic=document["topic"],
+            partition=document["partition"],
+            offset=document["offset"],
+            key=document["key"],
+            value=document["value"],
+            headers=tuple((name, value) for name, value in document["headers"]),
+            reason=document["reason"],
+            position=Position.parse(position) if position else None,
+            buried_at=document["buried_at"],
+            **settled,
+        )
+
+    def document(self) -> Document:
+        return {
+            "topic": self.topic,
+            "partition": self.partition,
+            "offset": self.offset,
+            "key": self.key,
+            "value": self.value,
+            "headers": [list(header) for header in self.headers],
+            "position": self.position and str(self.position),
+            "buried_at": self.buried_at,
+        }
 
 
 def dead_topic(topic: str) -> str:
     return f"{topic}.dead"
 
 
-async def bury(unit: Unit, letters: Sequence[DeadLetter]) -> None:
-    """Put the letters into the outbox, in the transaction that moves the offset past them."""
+async def prepare(db: Database) -> None:
+    await db.dead_letters.create_index([("partition", ASCENDING), ("nth", ASCENDING)])
+    await db.outbox.create_index("topic")
+
+
+async def discarded(db: Database) -> list[Position]:
+    """The positions that somebody decided to do without: no build waits for them."""
+    found = db.dead_letters.find({"discarded": {"$ne": None}, "position": {"$ne": None}}, {"position": 1})
+    return [Position.parse(document["position"]) async for document in found]
+
+
+async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL) -> None:
+    """Keep the letters and put them into the outbox, in the transaction that moves the offset past them.
+
+    Raises:
+        TooManyDeadLetters: none of them is buried.
+    """
+    await keep(unit, letters, limit=limit)
     await unit.db.outbox.insert_many([_outgoing(letter) for letter in letters], session=unit.session)
     for letter in letters:
         place = letter.record
         log.error("fact.dead", topic=place.topic, partition=place.partition, offset=place.offset, reason=letter.reason)
 
 
-def _outgoing(letter: DeadLetter) -> dict[str, object]:
+async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL) -> None:
+    """Keep the letters without publishing them: what a rebuild does, which meets most of them again.
+
+    Raises:
+        TooManyDeadLetters: none of them is kept.
+    """
+    now = datetime.now(UTC)
+    kept = {Letter.of(letter, now): _nth(letter.record, unit.partition.next) for letter in letters}
+    await _check(unit, kept, limit)
+    writes = [
+        UpdateOne(
+            {"_id": letter.id},
+            {
+                "$set": {"reason": letter.reason},
+                "$unset": {"replayed": ""},  # this reader does not understand it (any more)
+                "$setOnInsert": {**letter.document(), "nth": nth},
+            },
+            upsert=True,
+        )
+        for letter, nth in kept.items()
+    ]
+    await unit.db.dead_letters.bulk_write(writes, ordered=False, session=unit.session)
+
+
+async def _check(unit: Unit, letters: Mapping[Letter, int], limit: Limit) -> None:
+    """Settled ones do not count, so that whoever settles them lets the reader go on."""
+    last, newest = max((nth, letter.reason) for letter, nth in letters.items())
+    begin = last - limit.of_last
+    before = await unit.db.dead_letters.count_documents(
+        {
+            "partition": unit.partition.number,
+            "nth": {"$gt": begin, "$lte": last},
+            "_id": {"$nin": [letter.id for letter in letters]},
+            **WAITING,
+        },
+        session=unit.session,
+    )
+    count, of = before + sum(nth > begin for nth in letters.values()), min(last + 1, limit.of_last)
+    if limit.is_reached(count, of):
+        raise TooManyDeadLetters(unit.partition.number, count, of, newest)
+
+
+def _nth(record: Record, following: Mapping[str, int]) -> int:
+    """How many records of its partition number, of all topics, came before it."""
+    own = record.topic.removesuffix(".events")
+    return record.offset + sum(offset for topic, offset in following.items() if topic != own)
+
+
+def _outgoing(letter: DeadLetter) -> Document:
     """Short enough for Kafka to take: what cannot be sent would hold up the whole outbox."""
     record = letter.record
     value = record.value or b""
     told = {
-        "praxis_reason": letter.reason,
+        "praxis_reason": letter.reason[:LONGEST_REASON],
         "praxis_topic": record.topic,
         "praxis_partition": str(record.partition),
         "praxis_offset": str(record.offset),
     }
     headers = [*present_headers(record).items(), *((name, words.encode()) for name, words in told.items())]
-    carried = value if len(value) <= MAX_FACT_BYTES else b""  # no fact is as long; it stands where it stood
+    carried = value if len(value) <= MAX_FACT_BYTES else b""  # no fact is as long; it is kept in `dead_letters`
     message = Message(dead_topic(record.topic), record.key or b"", carried, headers)
     return outgoing({"stream": f"dead/{record.topic}/{record.partition}", "version": record.offset}, message)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from services.metrics.dead_letters import USUAL, Limit
 from shared.views.builds import DATABASE
 
 
@@ -21,4 +22,12 @@ class Settings(BaseSettings):
     session_timeout: timedelta = timedelta(seconds=15)
     most_cached: int = 50_000
     """Documents of a kind and partition that are kept from one transaction to the next."""
+    dead_letter_share: float = USUAL.share
+    dead_letters_of_last: int = USUAL.of_last
+    dead_letters_at_least: int = USUAL.at_least
+    """A worker stops where more than this share of a partition's last records are dead letters, and at least these."""
     data_dir: str = "/tmp/praxis-faust"
+
+    @property
+    def dead_letter_limit(self) -> Limit:
+        return Limit(self.dead_letter_share, self.dead_letters_of_last, self.dead_letters_at_least)

@@ -11,11 +11,12 @@ from services.metrics.stream import Poll, Stream
 from shared import failpoints
 from shared.kafka import Record, topic_name
 from shared.reading.follower import by_partition
-from shared.reading.sink import BeginsBeyond, Folding
+from shared.reading.sink import BeginsBeyond, Folding, Halt
 
 log = structlog.get_logger(__name__)
 
 HINT_EVERY_S = 1.0
+AGAIN_AFTER_S = 5.0
 
 
 class Worker:
@@ -24,6 +25,12 @@ class Worker:
     def __init__(self, stream: Stream, sink: Folding) -> None:
         self._stream, self._sink = stream, sink
         self._folded: dict[TopicPartition, int] = {}
+        self._halted: dict[int, str] = {}
+
+    @property
+    def stopped(self) -> str | None:
+        """Why nothing more is folded until somebody does something about it."""
+        return next(iter(self._halted.values()), None)
 
     async def run(self) -> None:
         while True:
@@ -36,7 +43,7 @@ class Worker:
     async def _fold(self, records: Poll) -> None:
         batches = by_partition(records)
         outcomes = await asyncio.gather(
-            *(self._sink.put(number, batch) for number, batch in batches.items()), return_exceptions=True
+            *(self._put(number, batch) for number, batch in batches.items()), return_exceptions=True
         )
         for (number, batch), outcome in zip(batches.items(), outcomes, strict=True):
             match outcome:
@@ -46,6 +53,21 @@ class Worker:
                     await self._seek_back(outcome)
                 case BaseException():
                     raise outcome
+
+    async def _put(self, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
+        """Put a batch into the sink; where that is halted, stop there, loudly, until it is not any more."""
+        while True:
+            try:
+                await self._sink.put(number, batch)
+            except Halt as halt:
+                if number not in self._halted:
+                    log.critical("worker.stopped", partition=number, reason=str(halt))
+                self._halted[number] = str(halt)
+                await asyncio.sleep(AGAIN_AFTER_S)
+            else:
+                if self._halted.pop(number, None):
+                    log.warning("worker.went_on", partition=number)
+                return
 
     def _note(self, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
         for topic, records in batch.items():

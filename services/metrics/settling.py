@@ -1,0 +1,177 @@
+"""Settles dead letters: a record that is understood by now is folded as a late fact, or its version is given up.
+
+Each is one transaction, by whatever process is asked: it counts up `settled` in the partition's document, so whoever
+folds that partition at the moment misses and loads again what it had cached.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import NamedTuple
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from services.metrics.dead_letters import WAITING, Letter, Settled
+from services.metrics.fold import Fold
+from shared.events.fact import Position, Recorded
+from shared.kafka import NotUnderstood, decode
+from shared.mongo import Client, Database, Document, Session, transact
+from shared.reading.heads import Seen
+from shared.reading.sink import OF_A_DOCUMENT, Partition, Unit
+from shared.refusals import Conflict, NotFound, Unavailable
+from shared.views.builds import BUILDS, CURRENT, FIRST, Build
+
+log = structlog.get_logger(__name__)
+
+WITHIN = timedelta(seconds=15)
+
+
+class UnknownDeadLetter(NotFound):
+    def __init__(self, id: str) -> None:
+        super().__init__(f"There is no dead letter '{id}': `praxis dead-letters list --all` lists them", field="id")
+
+
+class StillNotUnderstood(Conflict):
+    """This release cannot fold it either."""
+
+    def __init__(self, id: str, reason: str) -> None:
+        detail = f"This release does not understand it either: {reason}. Replay it with one that does, or discard it"
+        super().__init__(detail, field="id", id=id)
+
+
+class Discarded(Conflict):
+    def __init__(self, id: str, settled: Settled) -> None:
+        detail = f"{settled.by} discarded it on {settled.at:%Y-%m-%d}, because {settled.why}: that is final"
+        super().__init__(detail, field="id", id=id)
+
+
+class NotKnownYet(Unavailable):
+    """What became of a letter in a transaction that took too long."""
+
+    def __init__(self) -> None:
+        super().__init__("MongoDB takes too long, so it is not known yet whether this was done: do it again")
+
+
+class Listed(NamedTuple):
+    """A letter, and whether figures are incomplete for want of it."""
+
+    letter: Letter
+    missing: bool
+
+
+class DeadLetters:
+    """What is kept of them, and how they are settled, in the build that is read at that moment."""
+
+    def __init__(self, client: Client, db: Database) -> None:
+        self._client, self._db = client, db
+
+    async def listed(self, *, settled_too: bool, after: str, limit: int) -> list[Listed]:
+        """In order of their ids, those after an id."""
+        query: Document = {"_id": {"$gt": after}, **({} if settled_too else WAITING)}
+        found = self._db.dead_letters.find(query).sort("_id").limit(limit)
+        return await self._seen([Letter.restored(document) async for document in found])
+
+    async def letter(self, id: str) -> Listed:
+        document = await self._db.dead_letters.find_one({"_id": id})
+        if document is None:
+            raise UnknownDeadLetter(id)
+        (listed,) = await self._seen([Letter.restored(document)])
+        return listed
+
+    async def replay(self, id: str, settled: Settled) -> bool:
+        """Fold the record, once; False where its version was there before, by whatever way.
+
+        Raises:
+            StillNotUnderstood, Discarded: nothing was changed.
+        """
+        letter, _ = await self.letter(id)
+        if letter.discarded:
+            raise Discarded(id, letter.discarded)
+        try:
+            fact = decode(letter)
+            async with _in_time():
+                folded = await transact(
+                    self._client,
+                    lambda session: self._settle(letter, fact.position, fact, "replayed", settled, session),
+                )
+        except NotUnderstood as problem:
+            raise StillNotUnderstood(id, str(problem)) from None
+        except Exception as problem:
+            if isinstance(problem, (PyMongoError, Unavailable)) and not isinstance(problem, OF_A_DOCUMENT):
+                raise
+            log.exception("dead_letter.not_folded", id=id)
+            raise StillNotUnderstood(id, repr(problem)) from problem
+        log.info("dead_letter.replayed", id=id, folded=folded, by=settled.by)
+        return folded
+
+    async def discard(self, id: str, settled: Settled) -> None:
+        """Do without the record: its version is no longer missing.
+
+        Raises:
+            Discarded: it was before.
+        """
+        letter, _ = await self.letter(id)
+        if letter.discarded:
+            raise Discarded(id, letter.discarded)
+        async with _in_time():
+            await transact(
+                self._client, lambda session: self._settle(letter, letter.position, None, "discarded", settled, session)
+            )
+        log.warning("dead_letter.discarded", id=id, by=settled.by, why=settled.why)
+
+    async def _settle(
+        self,
+        letter: Letter,
+        position: Position | None,
+        fact: Recorded | None,
+        how: str,
+        settled: Settled,
+        session: Session,
+    ) -> bool:
+        build = await _build(self._db, session)
+        # first of all, so that it is the worker that loses the race: it tries again at once, and often
+        await self._db[build.partitions].update_one(
+            {"_id": letter.partition}, {"$inc": {"settled": 1}}, session=session
+        )
+        fresh = False
+        if position:
+            heads, stream = self._db[build.heads], str(position.stream)
+            head = await heads.find_one({"_id": stream}, session=session)
+            seen = Seen.restored(head) if head else Seen()
+            if fact is None:
+                seen.give_up(position.version)
+            elif fresh := seen.take(position.version):
+                partition = Partition(letter.partition, {}, None)
+                await Fold(build).project(Unit(self._db, session, partition, cached=0), [fact])
+            changed = {"partition": letter.partition, **seen.document()}
+            await heads.update_one({"_id": stream}, {"$set": changed}, upsert=True, session=session)
+        await self._db.dead_letters.update_one({"_id": letter.id}, {"$set": {how: settled._asdict()}}, session=session)
+        return fresh
+
+    async def _seen(self, letters: list[Letter]) -> list[Listed]:
+        build = await _build(self._db)
+        streams = {str(letter.position.stream) for letter in letters if letter.position}
+        found = self._db[build.heads].find({"_id": {"$in": sorted(streams)}})
+        heads = {document["_id"]: Seen.restored(document) async for document in found}
+
+        def is_missing(position: Position | None) -> bool:
+            head = position and heads.get(str(position.stream))
+            return bool(head and position and position.version in head.missing)
+
+        return [Listed(letter, is_missing(letter.position)) for letter in letters]
+
+
+async def _build(db: Database, session: Session | None = None) -> Build:
+    pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
+    return Build(pointer["build"]) if pointer else FIRST
+
+
+@asynccontextmanager
+async def _in_time() -> AsyncIterator[None]:
+    try:
+        async with asyncio.timeout(WITHIN.total_seconds()):
+            yield
+    except TimeoutError:
+        raise NotKnownYet from None
