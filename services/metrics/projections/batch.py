@@ -17,16 +17,25 @@ from shared.measures.measure import contributions
 from shared.views.records import RECORDS, Record
 
 
+Added = Mapping[tuple[str, str, str], int]
+"""What a record adds to the sums: (measure, key, day) -> delta."""
+
+
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A record, and up to which version of each topic its facts are in it."""
+    """A record, up to which version of each topic its facts are in it, and what it adds to the sums."""
 
     record: Record
     seen: Mapping[str, int]
+    added: Added
+
+    @classmethod
+    def of(cls, record: Record, seen: Mapping[str, int]) -> "Held":
+        return cls(record, seen, contributions(record, SUMMED.get(type(record), ())))
 
     @classmethod
     def restored(cls, document: Mapping[str, Any]) -> "Held":
-        return cls(RECORDS[document["kind"]].model_validate(document["value"]), document["seen"])
+        return cls.of(RECORDS[document["kind"]].model_validate(document["value"]), document["seen"])
 
 
 class Placed(NamedTuple):
@@ -84,9 +93,9 @@ def fold(about: Mapping[str, News], held: Mapping[str, Held], earlier: Mapping[s
     """What a batch changes. `earlier` are all the facts so far of the records that must be folded again."""
     changes = Changes()
     for id, news in about.items():
-        before = held.get(id) or Held(news.identity.empty(), {})
+        before = held.get(id) or Held.of(news.identity.empty(), {})
         after = changes.records[id] = _evolved(before, news, earlier.get(id))
-        _add_difference(changes.sums, news.scope, before.record, after.record)
+        _add_difference(changes.sums, news.scope, before.added, after.added)
     return changes
 
 
@@ -100,14 +109,10 @@ def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
     for topic, version, fact in facts:
         record = evolve(record, fact)
         seen[topic] = max(version, seen.get(topic, 0))
-    return Held(record, seen)
+    return Held.of(record, seen)
 
 
-def _add_difference(sums: defaultdict[SumId, dict[str, int]], scope: str, before: Record, after: Record) -> None:
-    measures = SUMMED.get(type(after))
-    if not measures:
-        return
-    old, new = contributions(before, measures), contributions(after, measures)
+def _add_difference(sums: defaultdict[SumId, dict[str, int]], scope: str, old: Added, new: Added) -> None:
     for place in old.keys() | new.keys():
         if delta := new.get(place, 0) - old.get(place, 0):
             measure, key, day = place
