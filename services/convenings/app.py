@@ -64,7 +64,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         db = client[settings.database]
         writer = Writer(client, db)
         sink = KnownSink(client, db, writer.committed)
-        follower = Follower(settings.kafka, ["membership"], settings.database, sink)
+        follower = Follower(settings.kafka, ["membership"], settings.database, sink, session=settings.session_timeout)
         waiting = Waiting(lambda: db[sink.heads], topics=["membership"])
         streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed), follower)
         tasks.start("writer", writer.run())

@@ -1,5 +1,7 @@
 """The settings of the convenings service, from the environment (`PRAXIS_…`)."""
 
+from datetime import timedelta
+
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -13,3 +15,4 @@ class Settings(BaseSettings):
     database: str = "convenings"
     partitions: int = 12
     replication: int = 1
+    session_timeout: timedelta = timedelta(seconds=10)

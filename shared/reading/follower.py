@@ -3,6 +3,7 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from datetime import timedelta
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -60,9 +61,18 @@ def check_log(
 class Follower:
     """Reads `topics` in the group `group` for ever; several processes share the partitions among them."""
 
-    def __init__(self, bootstrap: str, topics: Sequence[str], group: str, sink: Folding) -> None:
+    def __init__(
+        self,
+        bootstrap: str,
+        topics: Sequence[str],
+        group: str,
+        sink: Folding,
+        *,
+        session: timedelta = timedelta(seconds=10),
+    ) -> None:
+        """`session` is how long a process may be silent before its partitions go to others, or to its successor."""
         self._bootstrap, self._topics, self._group = bootstrap, list(topics), group
-        self._sink = sink
+        self._sink, self._session = sink, session
         self._consumer: AIOKafkaConsumer | None = None
         self._first_ends: dict[TopicPartition, int] | None = None
         self.waits_for: str | None = "Kafka"
@@ -93,6 +103,8 @@ class Follower:
             auto_offset_reset="earliest",
             max_partition_fetch_bytes=4 * 1024 * 1024,
             fetch_max_wait_ms=500,
+            session_timeout_ms=self._session // timedelta(milliseconds=1),
+            heartbeat_interval_ms=self._session / 5 // timedelta(milliseconds=1),
         )
         assignment = _Assignment(consumer, self._sink)
         consumer.subscribe([topic_name(topic) for topic in self._topics], listener=assignment)

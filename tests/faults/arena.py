@@ -12,6 +12,7 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+from deploy.local.failures import Died
 from deploy.local.processes import Child
 from deploy.local.system import System
 from shared.mongo import Client
@@ -21,7 +22,11 @@ from tests.faults.load import Load
 
 SESSION_S = 6.0
 """The shortest session that Kafka allows: a worker that is silent for longer has lost its partitions."""
-ENVIRONMENT = {"PRAXIS_SESSION_TIMEOUT": f"PT{SESSION_S:.0f}S", "PRAXIS_PARTITIONS": "6"}
+ENVIRONMENT = {
+    "PRAXIS_SESSION_TIMEOUT": f"PT{SESSION_S:.0f}S",
+    "PRAXIS_PARTITIONS": "6",
+    "PRAXIS_DEAD_LETTERS_AT_LEAST": "10000",
+}
 REPLICAS = {"membership": 2, "metrics": 3}
 POLL_S = 0.05
 
@@ -32,6 +37,7 @@ class Arena:
     def __init__(self, system: System, client: Client, load: Load, history: History, rng: random.Random) -> None:
         self.system, self.client, self.load, self.history, self.rng = system, client, load, history, rng
         self._hands: dict[str, asyncio.Lock] = {}
+        self._meant_to_run: set[str] = set()
 
     def runs(self, name: str) -> bool:
         return self.system.pid(name) is not None
@@ -39,11 +45,13 @@ class Arena:
     async def kill(self, name: str) -> None:
         async with self._hand(name):
             self.history.note("killed", name=name)
+            self._meant_to_run.discard(name)
             await asyncio.to_thread(self.system.kill, name)
 
     async def stop(self, name: str) -> None:
         async with self._hand(name):
             self.history.note("told to stop", name=name)
+            self._meant_to_run.discard(name)
             await asyncio.to_thread(self.system.stop, name)
 
     async def start(self, name: str, *, fail: str | None = None, wait: bool = True) -> None:
@@ -53,7 +61,11 @@ class Arena:
             child = self.system.child(name)
             if name not in engines(self.system):
                 child.environment = _with_fail_points(child, fail)
-            await asyncio.to_thread(self.system.start, name, wait=wait)
+            self._meant_to_run.add(name)
+            try:
+                await asyncio.to_thread(self.system.start, name, wait=wait)
+            except Died as died:  # by another fault, or loudly by itself: then it is started again
+                self.history.note("died before it was ready", name=name, log=list(died.log)[-1:])
 
     async def freeze(self, name: str) -> None:
         self.history.note("frozen", name=name)
@@ -74,6 +86,16 @@ class Arena:
         """Until every fact is in the views, or that time is over."""
         await observed.settle(self.client, within)
 
+    async def supervise(self) -> None:
+        """For ever: start again what has ended by itself, as a supervisor does."""
+        while True:
+            await asyncio.sleep(0.5)
+            for name in sorted(self._meant_to_run):
+                if not self.runs(name) and not self._is_armed(name):
+                    last = self.system.child(name).last_lines(1)
+                    self.history.note("ended by itself", name=name, log=last)
+                    await self.start(name, wait=False)
+
     async def heal(self, services: Mapping[str, int]) -> None:
         """Everything runs again, undisturbed."""
         for name in self.system.names:
@@ -91,11 +113,12 @@ class Arena:
                 continue
             service, _, number = name.partition("-")
             wanted = int(number or 1) <= services.get(service, 1)
-            armed = "PRAXIS_FAILPOINTS" in self.system.child(name).environment
-            if self.runs(name) and (not wanted or armed):
+            if self.runs(name) and (not wanted or self._is_armed(name)):
                 await self.stop(name)
             if wanted and not self.runs(name):
                 await self.start(name)
+            elif wanted:
+                self._meant_to_run.add(name)
 
     def primary(self) -> str:
         """The name of the replica set's primary."""
@@ -105,6 +128,9 @@ class Arena:
                 address = client.admin.command("hello")["primary"]
                 return self.system.node(int(address.rpartition(":")[2]))
         raise TimeoutError("the replica set has no primary")
+
+    def _is_armed(self, name: str) -> bool:
+        return "PRAXIS_FAILPOINTS" in self.system.child(name).environment
 
     def _hand(self, name: str) -> asyncio.Lock:
         return self._hands.setdefault(name, asyncio.Lock())

@@ -57,7 +57,8 @@ class KillAtPoints(Fault):
             few = 3 if point.startswith("worker") else 10
             await arena.start(service, fail=f"{point}:kill@{arena.rng.randint(1, few)}", wait=False)
             await arena.until_dead(service, within=20)
-            await arena.shape(self.services)
+            await arena.stop(service)
+            await arena.start(service, wait=False)
             await asyncio.sleep(arena.rng.uniform(0.2, 1))
 
 

@@ -58,6 +58,7 @@ async def run(system: System, fault: Fault, name: str, folder: Path) -> Result:
     client = connect(system.mongo)
     load = Load(system.gateway, World(name, CLIENTS), history, fault.seed)
     arena = Arena(system, client, load, history, random.Random(f"{fault.name}/{fault.seed}"))
+    supervising = asyncio.create_task(arena.supervise())
     try:
         await arena.shape(fault.services)
         since = await observed.mark(system.kafka)
@@ -77,6 +78,8 @@ async def run(system: System, fault: Fault, name: str, folder: Path) -> Result:
             history.note("never quiet", still=still)
         await observed.observe(client, system.kafka, since, name, history)
     finally:
+        supervising.cancel()
+        await asyncio.gather(supervising, return_exceptions=True)
         await load.close()
         await client.close()
         history.save(folder)

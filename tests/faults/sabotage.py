@@ -1,0 +1,210 @@
+"""Mistakes made on purpose, in a copy of this checkout: the suite is worth what it finds.
+
+python -m tests.faults.sabotage [NAME …]
+"""
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from deploy.local.settings import REPOSITORY
+from tests.faults.check import check
+from tests.faults.history import History
+
+console = Console()
+
+
+class DoesNotApply(Exception):
+    """The code is not what it was when the mistake was thought of: think of it anew."""
+
+
+@dataclass(frozen=True)
+class Change:
+    file: str
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Mistake:
+    name: str
+    what: str
+    changes: Sequence[Change]
+    strikes: Sequence[tuple[str, int]]
+    """Faults and first seeds that bring it to light: the first that does is enough."""
+
+
+SINK, RELAY, WRITER = "shared/reading/sink.py", "shared/writing/relay.py", "shared/writing/writer.py"
+MATCHED = '                {"_id": partition.number, "next": partition.stored, "settled": partition.settled},\n'
+MOVED = '                {"$set": {"next": following}},\n'
+
+MISTAKES = (
+    Mistake(
+        "no-comparison",
+        "the partition's document is written whatever its offsets are",
+        [Change(SINK, MATCHED, '                {"_id": partition.number},\n')],
+        [("only-another-topic", 0), ("paused-worker", 0)],
+    ),
+    Mistake(
+        "own-topics-only",
+        "only the offsets of the batch's own topics are compared and moved",
+        [
+            Change(
+                SINK,
+                MATCHED,
+                '                {"_id": partition.number, '
+                '**{f"next.{topic}": partition.stored.get(topic) for topic in moved}},\n',
+            ),
+            Change(SINK, MOVED, '                {"$set": {f"next.{topic}": at for topic, at in moved.items()}},\n'),
+        ],
+        [("only-another-topic", 0)],
+    ),
+    Mistake(
+        "offset-alone",
+        "offsets are committed first, and the fold in a transaction after that",
+        [
+            Change(
+                SINK,
+                "        if fresh:\n            await self._projection.project(unit, fresh)\n",
+                "",
+            ),
+            Change(
+                SINK,
+                '            failpoints.reached("sink.committed")\n',
+                '            failpoints.reached("sink.committed")\n'
+                "            if folded.facts:\n"
+                "                await transact(\n"
+                "                    self._client,\n"
+                "                    lambda session: self._projection.project(\n"
+                "                        Unit(self._db, session, folded.partition, 0), folded.facts\n"
+                "                    ),\n"
+                "                )\n",
+            ),
+        ],
+        [("kill-at-points", 4)],
+    ),
+    Mistake(
+        "high-water-mark",
+        "what is below the head counts as seen",
+        [
+            Change(
+                "shared/reading/heads.py",
+                "            if version not in self.missing:\n                return False\n"
+                "            self.missing.discard(version)\n            return True\n",
+                "            return False\n",
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
+        "deleted-too-early",
+        "the relay deletes from the outbox before Kafka has acknowledged",
+        [
+            Change(
+                RELAY,
+                '        failpoints.reached("relay.sent")\n',
+                '        await self._outbox.delete_many({"_id": {"$in": [message["_id"] for message in batch]}})\n'
+                '        failpoints.reached("relay.sent")\n',
+            )
+        ],
+        [("kafka-killed", 0), ("kafka-killed", 1)],
+    ),
+    Mistake(
+        "answered-too-early",
+        "commands are answered before the commit of what they were decided on",
+        [
+            Change(
+                WRITER,
+                '        await unit.write()\n        failpoints.reached("writer.decided")\n',
+                "        for pending, outcome in zip(batch, outcomes, strict=True):\n"
+                "            _answer(pending, outcome)\n"
+                "        await asyncio.sleep(0.01)\n"
+                '        await unit.write()\n        failpoints.reached("writer.decided")\n',
+            )
+        ],
+        [("kill-at-points", 0), ("both-away", 0)],
+    ),
+    Mistake(
+        "relayed-backwards",
+        "the relay publishes the latest first",
+        [Change(RELAY, '.sort("_id")', '.sort("_id", -1)')],
+        [("kafka-killed", 0)],
+    ),
+    Mistake(
+        "cache-trusted",
+        "what a transaction left in memory is trusted although it was not committed",
+        [Change(SINK, "self._trusted.pop(number, None)", "self._trusted.get(number)")],
+        [("paused-worker", 1), ("primary", 0)],
+    ),
+)
+
+
+def applied(mistake: Mistake, root: Path) -> dict[Path, str]:
+    """The files of a checkout as the mistake leaves them.
+
+    Raises:
+        DoesNotApply: names the file and the words that are not in it once.
+    """
+    files: dict[Path, str] = {}
+    for change in mistake.changes:
+        path = root / change.file
+        text = files.get(path) or path.read_text()
+        if text.count(change.old) != 1:
+            raise DoesNotApply(f"{mistake.name}: {change.file} does not hold this once: {change.old!r}")
+        files[path] = text.replace(change.old, change.new)
+    return files
+
+
+def main(names: Sequence[str]) -> int:
+    shown, missed = Table("Mistake", "Found by", "As"), 0
+    for mistake in MISTAKES:
+        if names and mistake.name not in names:
+            continue
+        found_by, kinds = _found(mistake)
+        missed += not kinds
+        as_what = ", ".join(f"{count} {kind}" for kind, count in kinds.items())
+        shown.add_row(mistake.name, found_by, as_what or "NOT FOUND")
+        console.print(f"{mistake.name}: {as_what or 'not found'} ({found_by})")
+    console.print(shown)
+    return 1 if missed else 0
+
+
+def _found(mistake: Mistake) -> tuple[str, Counter[str]]:
+    with tempfile.TemporaryDirectory(prefix="praxis-sabotage-") as folder:
+        copy = Path(folder) / "checkout"
+        for name in ("services", "shared", "deploy", "tests"):
+            shutil.copytree(REPOSITORY / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
+        for path, text in applied(mistake, copy).items():
+            path.write_text(text)
+        for fault, seed in mistake.strikes:
+            histories = Path(folder) / f"{fault}-{seed}"
+            command = [sys.executable, "-m", "tests.faults", fault, "--seeds", "1", "--first", str(seed)]
+            done = subprocess.run(
+                [*command, "--histories", str(histories)],
+                cwd=copy,
+                env={**os.environ, "PYTHONPATH": str(copy)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            kept = list(histories.glob("*/about.json"))
+            if not kept:
+                console.print(done.stdout[-2_000:] + done.stderr[-2_000:], markup=False)
+                continue
+            kinds = Counter(str(anomaly.kind) for about in kept for anomaly in check(History.load(about.parent)))
+            if kinds:
+                return f"{fault} {seed}", kinds
+    return ", ".join(f"{fault} {seed}" for fault, seed in mistake.strikes), Counter()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,131 @@
+"""What the checker says of histories that are wrong in one thing each."""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+
+from tests.faults.check import Kind, check
+from tests.faults.commands import fact
+from tests.faults.history import History, Line
+
+COMMUNITY = "membership/community.a"
+
+
+def a_history() -> History:
+    """A community is founded, and somebody joins it; one command was never answered."""
+    history = History()
+    _follows(history, fact(COMMUNITY, "community-founded", title="A"), 1)
+    _follows(history, fact(COMMUNITY, "member-joined", person_id="p", role="member", how="invited", joined_on=DAY), 2)
+    unheard = _command([fact(COMMUNITY, "member-left", person_id="p", left_on=DAY)], "unknown", [])
+    history.commands.append(unheard)
+    history.heads = [{"stream": COMMUNITY, "head": 2, "missing": []}]
+    parts = [
+        "",
+        "role=member",
+        "how=invited",
+        *(f"{of}=not-stated" for of in ("organisation", "service", "profession")),
+    ]
+    history.sums = [{"scope": "community.a", "measure": "members", "key": key, "days": {DAY: 1}} for key in parts]
+    return history
+
+
+DAY = "2024-01-01"
+
+
+def _command(makes: list[Line], outcome: str, positions: list[str]) -> Line:
+    call = {"method": "PUT", "path": "/v1/x", "makes": makes}
+    return {"call": call, "outcome": outcome, "positions": positions}
+
+
+def _follows(history: History, made: Line, version: int) -> None:
+    position = f"{COMMUNITY}@{version}"
+    history.commands.append(_command([made], "acknowledged", [position]))
+    event = {**made, "version": version, "id": f"id-{version}"}
+    history.events.append(event)
+    history.kafka.append({**event, "topic": "membership.events", "partition": 0, "offset": version})
+    history.records.append({"id": f"record-{version}", "scope": "community.a", "positions": [position]})
+
+
+def test_a_history_that_is_as_it_must_be() -> None:
+    assert check(a_history()) == []
+
+
+def _without_the_last_event(history: History) -> None:
+    del history.events[1], history.kafka[1], history.records[1], history.sums[:]
+    history.heads[0]["head"] = 1
+
+
+def _decided_twice(history: History) -> None:
+    _follows(history, {name: deepcopy(history.events[1][name]) for name in ("stream", "type", "data")}, 3)
+    history.heads[0]["head"] = 3
+
+
+def _refused_and_stored(history: History) -> None:
+    history.commands[1] |= {"outcome": "refused", "positions": []}
+
+
+def _folded_twice(history: History) -> None:
+    history.records[1]["positions"] *= 2
+
+
+def _not_folded(history: History) -> None:
+    del history.records[1]
+
+
+def _carried_backwards(history: History) -> None:
+    history.kafka[0]["offset"] = 9
+
+
+def _not_carried(history: History) -> None:
+    del history.kafka[1]
+
+
+def _carried_without_being_recorded(history: History) -> None:
+    history.kafka.append({**history.kafka[1], "version": 3, "offset": 3})
+
+
+def _counted_twice(history: History) -> None:
+    history.sums[0]["days"][DAY] = 2
+
+
+def _left_behind(history: History) -> None:
+    history.outbox.append({"service": "membership", "place": {"stream": COMMUNITY, "version": 2}})
+
+
+def _read_too_early(history: History) -> None:
+    read = {"path": "/v1/communities/a", "after": [f"{COMMUNITY}@2"], "status": 200, "shows": {}, "found": None}
+    history.reads.append({**read, "fresh": False})
+
+
+def _missing_still(history: History) -> None:
+    history.heads[0]["missing"] = [1]
+
+
+def _not_buried(history: History) -> None:
+    place = {"topic": "membership.events", "partition": 0, "offset": 7, "stream": None}
+    history.planted.append({**place, "is_fact": False, "what": "a tombstone"})
+
+
+@pytest.mark.parametrize(
+    ("wrong", "kind"),
+    [
+        (_without_the_last_event, Kind.LOST),
+        (_decided_twice, Kind.DUPLICATE),
+        (_refused_and_stored, Kind.PHANTOM),
+        (_folded_twice, Kind.DUPLICATE),
+        (_not_folded, Kind.UNSEEN),
+        (_carried_backwards, Kind.REORDERED),
+        (_not_carried, Kind.LOST),
+        (_carried_without_being_recorded, Kind.PHANTOM),
+        (_counted_twice, Kind.WRONG),
+        (_left_behind, Kind.STUCK),
+        (_read_too_early, Kind.STALE),
+        (_missing_still, Kind.UNSEEN),
+        (_not_buried, Kind.LOST),
+    ],
+)
+def test_what_is_wrong_is_called_by_its_name(wrong: Callable[[History], None], kind: Kind) -> None:
+    history = a_history()
+    wrong(history)
+    assert {anomaly.kind for anomaly in check(history)} == {kind}
