@@ -36,6 +36,22 @@ class Lease:
             return False
         return lease is not None and lease["holder"] == self._holder
 
+    async def seize(self) -> None:
+        """Take it from whoever holds it and return once they have noticed, which they do when they next prolong it."""
+        until = {"$add": ["$$NOW", self._lasts // timedelta(milliseconds=1)]}
+        change = [{"$set": {"holder": self._holder, "until": until}}]
+        before = await self._leases.find_one_and_update({"_id": self._name}, change, upsert=True)
+        if before is not None and before["holder"] != self._holder:
+            await asyncio.sleep(self._lasts.total_seconds() / 2)
+
+    async def hold(self) -> None:
+        """Prolong it as long as that goes well; returns once it is lost."""
+        while True:
+            await asyncio.sleep(self._lasts.total_seconds() / 3)
+            if not await self.take():
+                log.warning("lease.lost", lease=self._name)
+                return
+
     async def give_up(self) -> None:
         await self._leases.delete_one({"_id": self._name, "holder": self._holder})
 
@@ -56,7 +72,7 @@ class Lease:
             await asyncio.sleep(self._lasts.total_seconds() / 5)
 
     async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
-        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._hold())
+        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self.hold())
         try:
             await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -71,10 +87,3 @@ class Lease:
         """So that another need not wait until it has run out."""
         with contextlib.suppress(PyMongoError, TimeoutError):
             await asyncio.wait_for(self.give_up(), timeout=1)
-
-    async def _hold(self) -> None:
-        while True:
-            await asyncio.sleep(self._lasts.total_seconds() / 3)
-            if not await self.take():
-                log.warning("lease.lost", lease=self._name)
-                return

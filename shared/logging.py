@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from typing import TextIO
 
 import structlog
 from structlog.typing import EventDict, WrappedLogger
@@ -9,8 +10,8 @@ from structlog.typing import EventDict, WrappedLogger
 from shared import telemetry
 
 
-def configure(service: str, level: str = "INFO") -> None:
-    """Make every line of this process, the libraries' too, one JSON object on standard output."""
+def configure(service: str, level: str = "INFO", to: TextIO | None = None) -> None:
+    """Make every line of this process, the libraries' too, one JSON object on standard output, or where it says."""
 
     def add_service(logger: WrappedLogger, method: str, event: EventDict) -> EventDict:
         event["service"] = service
@@ -29,7 +30,7 @@ def configure(service: str, level: str = "INFO") -> None:
         wrapper_class=structlog.make_filtering_bound_logger(logging.getLevelNamesMapping()[level]),
         cache_logger_on_first_use=True,
     )
-    handler = logging.StreamHandler(sys.stdout)
+    handler = logging.StreamHandler(to or sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,

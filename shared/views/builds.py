@@ -6,6 +6,8 @@ DATABASE = "metrics"
 BUILDS = "builds"
 CURRENT = "current"
 """The id of the pointer in `builds`: `{_id: "current", build: 1}`."""
+NEXT = "next"
+"""The id of what a rebuild leaves in `builds` until it is done: `{_id: "next", build: 2, beside: 1}`."""
 
 
 class Build(NamedTuple):
@@ -30,8 +32,12 @@ class Build(NamedTuple):
 
     @property
     def partitions(self) -> str:
-        """`{_id: partition number, next: {topic: offset}}`"""
+        """`{_id: partition number, next: {topic: offset}}`; once it is closed `closed_at` stands in the place of `next`."""
         return f"partitions_{self.number}"
+
+    @property
+    def collections(self) -> tuple[str, ...]:
+        return self.records, self.sums, self.heads, self.partitions
 
 
 FIRST = Build(1)
