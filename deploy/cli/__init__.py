@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import demo, figures, importing, lifecycle
+from deploy.cli import dead_letters, demo, figures, importing, lifecycle
 from deploy.cli.printing import complain
 from deploy.local.failures import Failure
 
@@ -21,6 +21,7 @@ app.command("status")(lifecycle.status)
 app.command("demo")(demo.demo)
 app.command("figures")(figures.figures)
 app.command("import")(importing.import_)
+app.add_typer(dead_letters.app, name="dead-letters")
 
 
 def main() -> None:

@@ -16,7 +16,7 @@ FREE_PORTS = range(20_000, 32_000)
 class Ports(BaseSettings):
     """Fixed, so that addresses can be written down; each is set by PRAXIS_<NAME>_PORT."""
 
-    model_config = SettingsConfigDict(env_prefix="PRAXIS_", frozen=True, populate_by_name=True, extra="ignore")
+    model_config = SettingsConfigDict(env_prefix="PRAXIS_", frozen=True, extra="ignore")
 
     kafka: int = Field(19092, validation_alias="PRAXIS_KAFKA_PORT")
     controller: int = Field(19093, validation_alias="PRAXIS_CONTROLLER_PORT")
@@ -29,7 +29,7 @@ class Ports(BaseSettings):
     @classmethod
     def free(cls) -> "Ports":
         """Ports that nobody listens on now: for tests and benchmarks."""
-        names = list(cls.model_fields)
+        names = [f"PRAXIS_{name.upper()}_PORT" for name in cls.model_fields]
         return cls.model_validate(dict(zip(names, free_ports(len(names)), strict=True)))
 
 

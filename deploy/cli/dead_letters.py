@@ -1,0 +1,205 @@
+"""`praxis dead-letters`: what metrics could not understand; looked at, replayed, discarded."""
+
+import getpass
+import http.client
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Sequence
+from typing import Annotated, Any
+from urllib.parse import quote, urlencode, urlsplit
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from deploy.cli.importing import AsJson
+from deploy.cli.printing import err, out
+from deploy.local.failures import Failure
+
+DEFAULT_METRICS = "http://127.0.0.1:8083"
+PATIENCE_S = 30.0
+
+MetricsUrl = Annotated[
+    str, typer.Option("--metrics", envvar="PRAXIS_METRICS", metavar="URL", help="Where the metrics service listens.")
+]
+Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="As `list` shows them.", show_default=False)]
+By = Annotated[
+    str, typer.Option("--by", help="Who decides it: kept with the letter.", metavar="NAME", show_default="your login")
+]
+At = Annotated[
+    str | None, typer.Option("--at", help="When it was decided, as 2026-01-31T12:00Z; now if left out.", metavar="TIME")
+]
+
+app = typer.Typer(help="Look at what metrics could not understand, replay it, or do without it.", no_args_is_help=True)
+
+
+class MetricsAway(Failure):
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"The metrics service does not answer at {url}: {why}.",
+            "`praxis status` says what runs; another address is given with --metrics or PRAXIS_METRICS. "
+            "The same command may be given again: nothing is done twice.",
+        )
+
+
+class Refused(Exception):
+    """What the service does not do, in its own words."""
+
+
+@app.command("list")
+def list_(
+    all_: Annotated[bool, typer.Option("--all", help="Those too that are settled.")] = False,
+    metrics: MetricsUrl = DEFAULT_METRICS,
+    as_json: AsJson = False,
+) -> None:
+    """List the dead letters that wait for somebody."""
+    letters = list(_letters(metrics, settled_too=all_))
+    if as_json:
+        out.print_json(json.dumps({"dead_letters": letters}))
+        return
+    if not letters:
+        out.print("There are no dead letters." if all_ else "No dead letters wait.")
+        return
+    sheet = Table(box=None, pad_edge=False)
+    for column in ("id", "version", "since", "state", "reason"):
+        sheet.add_column(column, overflow="fold")
+    for letter in letters:
+        state = f"{letter['state']}, missing" if letter["missing"] else letter["state"]
+        reason = textwrap.shorten(letter["reason"], 90, placeholder=" …")
+        sheet.add_row(letter["id"], letter["position"] or "", letter["buried_at"][:16], state, Text(reason))
+    out.print(sheet)
+
+
+@app.command()
+def show(
+    id: Annotated[str, typer.Argument(metavar="ID")], metrics: MetricsUrl = DEFAULT_METRICS, as_json: AsJson = False
+) -> None:
+    """Show one: why it could not be understood, where it stood, and the record as it was."""
+    try:
+        letter = _ask(metrics, "GET", f"/{quote(id, safe='')}")
+    except Refused as refused:
+        raise Failure(str(refused)) from None
+    if as_json:
+        out.print_json(json.dumps(letter))
+        return
+    sheet = Table(box=None, pad_edge=False, show_header=False)
+    for name in ("id", "state", "reason", "position", "missing", "topic", "partition", "offset", "buried_at", "key"):
+        sheet.add_row(name, Text(_word(letter[name])))
+    for how in ("replayed", "discarded"):
+        if done := letter[how]:
+            because = f", because {done['why']}" if done["why"] else ""
+            sheet.add_row(how, Text(f"by {done['by']} on {done['at'][:16]}{because}"))
+    for name, value in letter["headers"]:
+        sheet.add_row(Text(f"header {name}"), Text(_word(value)))
+    sheet.add_row("value", Text(_word(letter["value"])))
+    out.print(sheet)
+
+
+@app.command()
+def replay(
+    ids: Ids = [],  # noqa: B006 - typer makes a list of its own
+    all_: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+    by: By = "",
+    why: Annotated[str, typer.Option("--why", help="Kept with the letter.", metavar="TEXT")] = "",
+    at: At = None,
+    metrics: MetricsUrl = DEFAULT_METRICS,
+    as_json: AsJson = False,
+) -> None:
+    """Fold them, now that a release runs that understands them. Each counts once, however often it is replayed."""
+    if bool(ids) == all_:
+        raise typer.BadParameter("name the dead letters, or say --all", param_hint="ID…")
+    chosen = [letter["id"] for letter in _letters(metrics, settled_too=False)] if all_ else ids
+
+    def told(answer: Any) -> str:
+        return "folded" if answer["folded"] else "was there before: nothing to fold"
+
+    _settle(metrics, "replay", chosen, _decision(by, why, at), told, as_json)
+
+
+@app.command()
+def discard(
+    ids: Ids,
+    why: Annotated[
+        str, typer.Option("--why", help="Why figures can do without: kept with the letter.", metavar="TEXT")
+    ],
+    by: By = "",
+    at: At = None,
+    metrics: MetricsUrl = DEFAULT_METRICS,
+    as_json: AsJson = False,
+) -> None:
+    """Do without them, for good: their versions are no longer missing, the figures are complete again."""
+    _settle(metrics, "discard", ids, _decision(by, why, at), lambda _: "discarded", as_json)
+
+
+def _settle(
+    metrics: str, how: str, ids: Sequence[str], decision: dict[str, str], told: Callable[[Any], str], as_json: bool
+) -> None:
+    """One after the other; those that are refused do not keep the others from being settled."""
+    outcomes: list[dict[str, Any]] = []
+    for id in ids:
+        try:
+            answer = _ask(metrics, "POST", f"/{quote(id, safe='')}/{how}", decision)
+        except Refused as refused:
+            outcomes.append({"id": id, "refused": str(refused)})
+            if not as_json:
+                err.print(Text(f"{id}: {refused}", style="red"))
+        else:
+            outcomes.append({"id": id, "outcome": told(answer)})
+            if not as_json:
+                out.print(Text(f"{id}: {told(answer)}"))
+    if as_json:
+        out.print_json(json.dumps({"dead_letters": outcomes}))
+    elif not ids:
+        out.print("No dead letters wait.")
+    raise typer.Exit(1 if any("refused" in outcome for outcome in outcomes) else 0)
+
+
+def _decision(by: str, why: str, at: str | None) -> dict[str, str]:
+    return {"by": by or _login(), "why": why, **({"at": at} if at else {})}
+
+
+def _login() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container's user may have no name
+        raise Failure("It is not said who decides this.", "name them with --by.") from None
+
+
+def _letters(metrics: str, *, settled_too: bool) -> Iterator[dict[str, Any]]:
+    after = ""
+    while after is not None:
+        query = urlencode({"all": str(settled_too).lower(), "after": after, "limit": 1_000})
+        page = _ask(metrics, "GET", f"?{query}")
+        yield from page["dead_letters"]
+        after = page["next"]
+
+
+def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None) -> Any:
+    """
+    Raises:
+        Refused: it says why not.
+        MetricsAway: it does not answer, or not now.
+    """
+    address = urlsplit(url)
+    connect = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
+    connection = connect(address.netloc, timeout=PATIENCE_S)
+    try:
+        content = json.dumps(body) if body is not None else None
+        connection.request(
+            method, f"{address.path.rstrip('/')}/v1/dead-letters{path}", content, {"Content-Type": "application/json"}
+        )
+        answer = connection.getresponse()
+        status, told = answer.status, json.loads(answer.read())
+    except (OSError, http.client.HTTPException, ValueError) as problem:
+        raise MetricsAway(url, str(problem) or type(problem).__name__) from None
+    finally:
+        connection.close()
+    if status >= 500:
+        raise MetricsAway(url, str(told.get("detail", status)))
+    if status >= 400:
+        raise Refused(str(told.get("detail", status)))
+    return told
+
+
+def _word(value: Any) -> str:
+    return "" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
