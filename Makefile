@@ -15,7 +15,7 @@ TESTS = $(if $(ENGINES),PRAXIS_TEST_ENGINES=$(ENGINES)) $(BIN)/pytest $(ARGS)
 COMPILE = $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-trusted-host --no-emit-find-links \
 	--no-header --allow-unsafe --strip-extras
 
-.PHONY: help up down status demo test test-unit lint fmt lock bench clean
+.PHONY: help up down status demo test test-unit faults lint fmt lock bench clean
 
 help:  ## List these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -37,6 +37,9 @@ test: .venv/installed  ## Run every test on real engines (ENGINES=native|contain
 
 test-unit: .venv/installed  ## Run the tests that need no engine
 	@$(BIN)/pytest $(wildcard tests/unit tests/service) $(ARGS)
+
+faults: .venv/installed  ## Kill, stop and cut off while commands are written, and check (ARGS="--seeds 5 kafka-killed")
+	@$(BIN)/python -m tests.faults $(ARGS)
 
 lint: .venv/installed  ## Check format, style and types
 	@$(BIN)/ruff format --check $(CODE)
