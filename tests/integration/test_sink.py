@@ -108,10 +108,11 @@ async def test_a_batch_that_comes_twice_counts_once(client: Client, db: Database
 
 async def test_of_overlapping_batches_only_what_is_new_counts(client: Client, db: Database) -> None:
     one = sink(client, db)
-    for offsets in (range(3), range(1, 5), range(4, 5), range(2, 6)):
+    for offsets in (range(3), range(1, 5), range(4, 5), range(2, 6), range(2)):
         await one.put(0, batch("membership", offsets))
     assert await count(db) == 6
     assert await seen(db) == Seen(head=6)
+    assert await next_offsets(db) == {"membership": 6, "convenings": 0, "feedback": 0}, "never backwards"
 
 
 async def test_a_fact_that_was_published_twice_counts_once(client: Client, db: Database) -> None:
