@@ -22,7 +22,7 @@ from tests.faults.load import Load
 from tests.faults.nemesis import Fault
 
 CLIENTS = 6
-BEFORE_S, AFTER_S = 1.0, 1.5
+BEFORE_S, AFTER_S = 1.0, 3.0
 """Load before the fault and after the healing."""
 ANSWERED_WITHIN_S, SEEN_WITHIN_S = 60.0, 90.0
 

@@ -1,0 +1,47 @@
+"""Fail points: nothing unless they are named, a signal when they are."""
+
+import re
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from deploy.local.settings import REPOSITORY
+from shared import failpoints
+from shared.failpoints import POINTS, armed
+
+
+def test_what_is_not_named_does_nothing() -> None:
+    failpoints.reached("relay.sent")
+    armed("relay.deleted:kill@1")("relay.sent")
+
+
+def test_the_third_time_kills() -> None:
+    program = (
+        "from shared.failpoints import reached\n"
+        "for time in range(1, 9):\n"
+        "    print(time, flush=True)\n"
+        "    reached('relay.sent')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env={"PRAXIS_FAILPOINTS": "relay.sent:kill@3", "PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == -signal.SIGKILL
+    assert done.stdout.split() == ["1", "2", "3"]
+
+
+@pytest.mark.parametrize("text", ["relay.set:kill", "relay.sent", "relay.sent:sleep@2"])
+def test_a_name_or_signal_that_there_is_none_of_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match="is no fail point"):
+        armed(text)
+
+
+def test_every_point_stands_somewhere_in_the_code_and_no_other() -> None:
+    files = [path for folder in ("shared", "services") for path in (REPOSITORY / folder).rglob("*.py")]
+    found = {name for path in files for name in re.findall(r'failpoints\.reached\("([^"]+)"\)', path.read_text())}
+    assert found == POINTS
