@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.faults.history import History, Line
-from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, named
+from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, kept, named
 
 
 class Kind(StrEnum):
@@ -27,6 +27,7 @@ class Kind(StrEnum):
     PHANTOM = "phantom"
     """It is there, and nobody asked for it, or was told that it is."""
     WRONG = "wrong figure"
+    """Or a record from which figures are counted."""
     STUCK = "stuck"
     """Still on its way although all is quiet."""
 
@@ -52,6 +53,7 @@ def check(history: History) -> list[Anomaly]:
         _left,
         _folded,
         _seen,
+        _kept,
         _counted,
         _read,
         _buried,
@@ -202,6 +204,51 @@ def _seen(history: History) -> Iterator[Anomaly]:
         if (head["head"], head["missing"]) != (versions[-1], gaps):
             what = f"head {head['head']}, missing {_short(head['missing'])}"
             yield Anomaly(Kind.UNSEEN, stream, f"metrics has {what}; it should be {versions[-1]}, {_short(gaps)}")
+
+
+def _kept(history: History) -> Iterator[Anomaly]:
+    """The records of people and convenings say what their facts say."""
+    of_community: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in _facts(history):
+        if "/community." in line["stream"]:
+            of_community[line["stream"].partition("/")[2]].append(line)
+    held = {record["id"]: _said(record) for record in history.records if "value" in record}
+    for facts in of_community.values():
+        for id, said in kept(facts).items():
+            if id in held and held[id] != said:
+                yield Anomaly(Kind.WRONG, id, f"it says {_unlike(held[id], said)}")
+
+
+def _said(record: Line) -> Any:
+    """The part of a record's value that is counted once more."""
+    value = record["value"]
+    match record["kind"]:
+        case "participation":
+            return {
+                "memberships": [
+                    [one["role"], one["how"], one["joined_on"], one["left_on"]] for one in value["memberships"]
+                ],
+                "completed_on": value["completed_on"],
+                "affiliations": sorted(
+                    [one["affiliation_id"], one["began_on"], one["ended_on"], one["organisation_id"]]
+                    for one in value["affiliations"]
+                ),
+                "registered": {
+                    convening: [[one["registered_on"], one["withdrawn_on"]] for one in registrations]
+                    for convening, registrations in value["registered"].items()
+                },
+                "attended": value["attended"],
+            }
+        case "convening":
+            return [value["held_on"], value["cancelled_on"], value["attendance_known"]]
+        case _:
+            return None
+
+
+def _unlike(held: Any, said: Any) -> str:
+    if isinstance(held, dict) and isinstance(said, dict):
+        return "; ".join(f"{name} {held[name]}, not {said[name]}" for name in said if held[name] != said[name])[:400]
+    return f"{held}, not {said}"
 
 
 def _counted(history: History) -> Iterator[Anomaly]:

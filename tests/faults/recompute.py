@@ -95,6 +95,36 @@ def innovation_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
     return {place: value for place, value in counted.items() if value}
 
 
+def kept(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the records of one community's people and convenings say, by the record's id."""
+    records: dict[str, Any] = {}
+    for line in facts:
+        community = line["stream"].partition(".")[2]
+        break
+    else:
+        return {}
+    for id, person in _people(facts).items():
+        records[f"participation/{community}/{id}"] = {
+            "memberships": [
+                [one["role"], one["how"], one["joined_on"], one.get("left_on")] for one in person.memberships
+            ],
+            "completed_on": person.completed,
+            "affiliations": sorted(
+                [id, one.get("began_on"), one.get("ended_on"), one.get("organisation_id")]
+                for id, one in person.affiliations.items()
+            ),
+            "registered": {
+                convening: [[one["from"], one.get("until")] for one in registrations]
+                for convening, registrations in person.registrations.items()
+            },
+            "attended": person.attended,
+        }
+    for id, convening in _convenings(facts).items():
+        dates = [convening.get("held"), convening.get("cancelled"), convening.get("taken", False)]
+        records[f"convening/{community}/{id}"] = dates
+    return records
+
+
 def _people(facts: Sequence[dict[str, Any]]) -> dict[str, Person]:
     people: dict[str, Person] = {}
     for line in in_order(facts):
