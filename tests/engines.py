@@ -98,7 +98,7 @@ class ContainerEngines:
         if self._mongo is None:
             (port,) = free_ports(1)
             # The same port inside and outside: a member has one name for itself and for clients.
-            command = f"--replSet rs0 --bind_ip_all --port {port}"
+            command = f"--replSet rs0 --setParameter transactionLifetimeLimitSeconds=10 --bind_ip_all --port {port}"
             container = self._run(MONGO_IMAGE, {port: port}, command=command)
             _wait_for(MONGO_IMAGE, container, lambda: _no_primary(port))
             self._mongo = f"mongodb://127.0.0.1:{port}/?replicaSet=rs0"
