@@ -36,6 +36,8 @@ class Arena:
 
     def __init__(self, system: System, client: Client, load: Load, history: History, rng: random.Random) -> None:
         self.system, self.client, self.load, self.history, self.rng = system, client, load, history, rng
+        self.since: observed.Mark
+        """Where the run begins."""
         self._hands: dict[str, asyncio.Lock] = {}
         self._meant_to_run: set[str] = set()
 

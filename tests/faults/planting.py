@@ -75,7 +75,7 @@ async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
             place = TopicPartition(topic, arena.rng.randrange(6))
             consumer.assign([place])
             end = (await consumer.end_offsets([place]))[place]
-            consumer.seek(place, max(end - 3 * COPIED, 0))
+            consumer.seek(place, max(end - 3 * COPIED, arena.since.offsets.get(place, 0)))
             records = [one for batch in (await consumer.getmany(timeout_ms=500)).values() for one in batch]
             for record in arena.rng.sample(records, min(COPIED, len(records))):
                 if dict(record.headers).get("ce_id", b"planted").startswith(b"planted"):

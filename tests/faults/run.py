@@ -61,7 +61,7 @@ async def run(system: System, fault: Fault, name: str, folder: Path) -> Result:
     supervising = asyncio.create_task(arena.supervise())
     try:
         await arena.shape(fault.services)
-        since = await observed.mark(system.kafka)
+        since = arena.since = await observed.mark(system.kafka)
         await load.lay_groundwork()
         await arena.settled()
         began = time.time()
