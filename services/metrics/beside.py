@@ -1,0 +1,215 @@
+"""Writes one build beside another: reads the topics from where its own partition documents say, on plain aiokafka, and
+never further than the other build has folded, so that the two can be compared at equal offsets and the one take over
+where the other ends.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from shared.events.fact import SOURCE_TOPICS
+from shared.kafka import Record, topic_name
+from shared.mongo import Database, Session
+from shared.reading.follower import FIRST_PAUSE_S, LONGEST_PAUSE_S, LostLog, by_partition, check_log, stored_offsets
+from shared.reading.sink import BeginsBeyond, Sink
+from shared.views.builds import Build
+
+log = structlog.get_logger(__name__)
+
+LOOK_EVERY_S = 0.05
+"""How often it is looked how far the other build is."""
+MOST_POLLED = 10_000
+"""Records of one poll: what is polled is folded before more is."""
+FETCHED_BYTES = 1024 * 1024
+
+Offsets = Mapping[TopicPartition, int]
+
+
+def places(partitions: int) -> list[TopicPartition]:
+    return [TopicPartition(topic_name(topic), number) for topic in SOURCE_TOPICS for number in range(partitions)]
+
+
+async def folded_offsets(
+    db: Database, build: Build, partitions: int, session: Session | None = None
+) -> dict[TopicPartition, int]:
+    """How far a build has folded; where it was closed, if it was."""
+    found = {document["_id"]: document async for document in db[build.partitions].find(session=session)}
+    nexts = {number: document.get("next") or document.get("closed_at") or {} for number, document in found.items()}
+    return {
+        place: nexts.get(place.partition, {}).get(place.topic.removesuffix(".events"), 0)
+        for place in places(partitions)
+    }
+
+
+class Beside:
+    """Folds into the sink of build `new` what build `old` has folded."""
+
+    def __init__(
+        self, bootstrap: str, db: Database, old: Build, sink: Sink, partitions: int, *, new_topics: bool = False
+    ) -> None:
+        """`new_topics`: the offsets of the old build are those of topics that are gone, so read all there is."""
+        self._bootstrap, self._db, self._old, self._sink = bootstrap, db, old, sink
+        self._partitions, self._new_topics = partitions, new_topics
+        self._next: dict[TopicPartition, int] = {}
+        self._bounds: dict[TopicPartition, int] = {}
+        self._held: dict[int, Offsets] = {}
+        self._came: dict[TopicPartition, list[Record]] = defaultdict(list)
+        """Records that came and must wait, because the old build has not folded them."""
+        self._looked = float("-inf")
+        self._moved = asyncio.Event()
+        self.facts = 0
+        """Records folded by this process."""
+
+    @property
+    def done(self) -> int:
+        return sum(self._next.values())
+
+    @property
+    def total(self) -> int:
+        """What is to be folded, as far as it was last looked: it grows while facts arrive."""
+        return sum(self._bounds.values())
+
+    @property
+    def is_reading(self) -> bool:
+        """Whether it has begun to."""
+        return bool(self._bounds)
+
+    async def run(self) -> None:
+        """Follow for ever; while Kafka or MongoDB is away, try again with growing pauses.
+
+        Raises:
+            LostLog: the topics do not hold all that is to be read.
+            Halt: see `Sink`.
+        """
+        pause = FIRST_PAUSE_S
+        while True:
+            before = self.facts
+            try:
+                await self._follow()
+            except (KafkaError, PyMongoError, OSError) as problem:
+                log.warning("rebuild.began_again", reason=repr(problem))
+            pause = FIRST_PAUSE_S if self.facts > before else min(pause * 2, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+
+    async def come_to(self, number: int, offsets: Offsets) -> None:
+        """Fold a partition number up to these offsets, which must not be behind it, and stay there until it may go."""
+        self._held[number] = offsets
+        while any(self._next.get(place, 0) < offset for place, offset in offsets.items()):
+            self._moved.clear()
+            await self._moved.wait()
+
+    async def stay(self, number: int) -> None:
+        """Stay where it is in a partition number until it may go on."""
+        await self.come_to(number, {place: at for place, at in self._bounds.items() if place.partition == number})
+
+    async def catch_up(self) -> None:
+        """Fold all that the old build has folded by now."""
+        asked = time.monotonic()
+        while self._looked < asked or any(self._next.get(place, 0) < at for place, at in self._bounds.items()):
+            self._moved.clear()
+            await self._moved.wait()
+
+    def go_on(self, number: int) -> None:
+        self._held.pop(number, None)
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            enable_auto_commit=False,
+            auto_offset_reset="none",
+            max_partition_fetch_bytes=FETCHED_BYTES,
+        )
+        await consumer.start()
+        try:
+            await self._begin(consumer)
+            while True:
+                await self._look(consumer)
+                await self._poll(consumer)
+                if due := self._due():
+                    await self._put(consumer, due)
+        finally:
+            await consumer.stop()
+
+    async def _begin(self, consumer: AIOKafkaConsumer) -> None:
+        all_places = places(self._partitions)
+        consumer.assign(all_places)
+        stored = await stored_offsets(self._sink, all_places)
+        wanted = {} if self._new_topics else await folded_offsets(self._db, self._old, self._partitions)
+        ends = await consumer.end_offsets(all_places)
+        check_log(stored, await consumer.beginning_offsets(all_places), ends)
+        for place, offset in wanted.items():
+            if offset > ends[place]:
+                raise LostLog(
+                    f"{place.topic}, partition {place.partition}: the current build has read to offset {offset}, but "
+                    f"Kafka holds facts to {ends[place]}. If the topics were made anew and refilled, say so with "
+                    f"--new-topics"
+                )
+        for place, offset in stored.items():
+            consumer.seek(place, offset)
+        self._next, self._looked = stored, float("-inf")
+        self._came.clear()
+
+    async def _look(self, consumer: AIOKafkaConsumer) -> None:
+        now = time.monotonic()
+        if now - self._looked < LOOK_EVERY_S:
+            return
+        if self._new_topics:
+            self._bounds = await consumer.end_offsets(places(self._partitions))
+        else:
+            self._bounds = await folded_offsets(self._db, self._old, self._partitions)
+        self._looked = now
+        self._moved.set()
+
+    async def _poll(self, consumer: AIOKafkaConsumer) -> None:
+        """Take what has come of the places where nothing waits; what else was fetched stays where it is."""
+        wanted = [place for place in self._next if not self._came.get(place)]
+        if not wanted:
+            await asyncio.sleep(LOOK_EVERY_S)
+            return
+        polled = await consumer.getmany(*wanted, timeout_ms=int(LOOK_EVERY_S * 1_000), max_records=MOST_POLLED)
+        for place, records in polled.items():
+            self._came[place] += records
+
+    def _due(self) -> dict[TopicPartition, Sequence[Record]]:
+        due: dict[TopicPartition, Sequence[Record]] = {}
+        for place, records in self._came.items():
+            bound = self._held.get(place.partition, self._bounds).get(place, 0)
+            count = len(records) if records and records[-1].offset < bound else _count_below(records, bound)
+            if count:
+                due[place], self._came[place] = records[:count], records[count:]
+        return due
+
+    async def _put(self, consumer: AIOKafkaConsumer, due: Mapping[TopicPartition, Sequence[Record]]) -> None:
+        puts = [self._put_one(consumer, number, batch) for number, batch in by_partition(due).items()]
+        for outcome in await asyncio.gather(*puts, return_exceptions=True):
+            if outcome is not None:
+                raise outcome
+
+    async def _put_one(self, consumer: AIOKafkaConsumer, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
+        try:
+            await self._sink.put(number, batch)
+        except BeginsBeyond as beyond:
+            self._seek_back(consumer, beyond)
+        else:
+            for topic, records in batch.items():
+                self._next[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
+                self.facts += len(records)
+        self._moved.set()
+
+    def _seek_back(self, consumer: AIOKafkaConsumer, outcome: BeginsBeyond) -> None:
+        log.warning("rebuild.sought_back", partition=outcome.partition, next=outcome.next)
+        for place in [place for place in self._next if place.partition == outcome.partition]:
+            self._next[place] = outcome.next[place.topic.removesuffix(".events")]
+            self._came.pop(place, None)
+            consumer.seek(place, self._next[place])
+
+
+def _count_below(records: Iterable[Record], bound: int) -> int:
+    return sum(record.offset < bound for record in records)

@@ -1,0 +1,181 @@
+"""Compares two builds, a partition number at a time: what they make of the same facts, and what they have seen."""
+
+import hashlib
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from bson.codec_options import CodecOptions
+from bson.raw_bson import RawBSONDocument
+from pymongo.asynchronous.collection import AsyncCollection
+
+from shared.mongo import Database, Document, Session
+from shared.reading.heads import Seen
+from shared.views.builds import Build
+
+AT_ONCE = 200
+MOST_TOLD = 1_000
+"""Differences that are kept one by one; all are counted."""
+RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
+
+Place = tuple[str, str, str]
+"""(scope, measure, key)"""
+SumsByDay = dict[Place, dict[str, int]]
+"""Place -> day -> delta"""
+T = TypeVar("T")
+
+
+class Difference(NamedTuple):
+    """A figure, or a field of a record, that the two builds have otherwise."""
+
+    scope: str
+    what: str
+    """The measure, or `record` and its kind."""
+    key: str
+    """The part of the measure, or the record and its field."""
+    since: str | None
+    """The first day on which it differs; None for a record."""
+    as_at: str | None
+    """The last day on which it does: the values are those of its end."""
+    before: Any
+    after: Any
+
+
+@dataclass
+class Comparison:
+    """What came of it so far."""
+
+    scopes: int = 0
+    figures: int = 0
+    records: int = 0
+    ahead: int = 0
+    """Scopes of which the new build has seen more than the old one: their figures cannot be compared."""
+    differences: list[Difference] = field(default_factory=list)
+    counts: Counter[str] = field(default_factory=Counter)
+    """How many there are, by measure and by kind and field of a record."""
+
+    def tell(self, difference: Difference) -> None:
+        is_record = difference.since is None
+        field_ = difference.key.rpartition(" ")[2]
+        self.counts[f"{difference.what}: {field_}" if is_record else difference.what] += 1
+        if len(self.differences) < MOST_TOLD:
+            self.differences.append(difference)
+
+
+async def compare(into: Comparison, db: Database, builds: tuple[Build, Build], number: int, session: Session) -> None:
+    """Compare what belongs to a partition number. The old build is read in the session's snapshot, the new one as it
+    is, which must stay as it is meanwhile.
+    """
+    old, new = builds
+    seen_before = await _seen(db[old.heads], number, session)
+    seen_after = await _seen(db[new.heads], number)
+    alike = sorted(
+        scope
+        for scope in seen_before.keys() | seen_after.keys()
+        if seen_before.get(scope, {}) == seen_after.get(scope, {})
+    )
+    into.scopes += len(alike)
+    into.ahead += len(seen_before.keys() | seen_after.keys()) - len(alike)
+    for scopes in _portions(alike):
+        query = {"scope": {"$in": scopes}}
+        await _compare_sums(into, db[old.sums], db[new.sums], query, session)
+        await _compare_records(into, db[old.records], db[new.records], query, session)
+
+
+async def _seen(
+    heads: AsyncCollection[Document], number: int, session: Session | None = None
+) -> dict[str, dict[str, Seen]]:
+    """Scope -> stream -> what was seen of it."""
+    seen: dict[str, dict[str, Seen]] = defaultdict(dict)
+    async for document in heads.find({"partition": number}, session=session):
+        scope = document["_id"].partition("/")[2]
+        seen[scope][document["_id"]] = Seen.restored(document)
+    return seen
+
+
+async def _compare_sums(
+    into: Comparison,
+    before: AsyncCollection[Document],
+    after: AsyncCollection[Document],
+    query: Document,
+    session: Session,
+) -> None:
+    old, new = await _digests(before, query, {"days": 1}, session), await _digests(after, query, {"days": 1})
+    into.figures += len(new)
+    unlike = sorted({_place(id) for id in _unlike(old, new)})  # the order of the days may be all that is otherwise
+    for places in _portions(unlike):
+        for difference in _changes(await _sums(before, places, session), await _sums(after, places)):
+            into.tell(difference)
+
+
+def _place(id: str) -> Place:
+    """Where a sum's document belongs, whatever its year."""
+    scope, measure, rest = id.split("|", 2)
+    return scope, measure, rest.rpartition("|")[0]
+
+
+async def _sums(sums: AsyncCollection[Document], places: Sequence[Place], session: Session | None = None) -> SumsByDay:
+    wanted = [{"scope": scope, "measure": measure, "key": key} for scope, measure, key in places]
+    held: SumsByDay = defaultdict(dict)
+    async for document in sums.find({"$or": wanted}, session=session):
+        days = {day: delta for day, delta in document["days"].items() if delta}
+        held[document["scope"], document["measure"], document["key"]] |= days
+    return held
+
+
+def _changes(before: SumsByDay, after: SumsByDay) -> Iterator[Difference]:
+    for place in sorted(before.keys() | after.keys()):
+        old, new = before.get(place, {}), after.get(place, {})
+        days = sorted(old.keys() | new.keys())
+        unlike = [day for day in days if _at(old, day) != _at(new, day)]
+        if unlike:
+            last = unlike[-1]
+            yield Difference(*place, unlike[0], last, _at(old, last), _at(new, last))
+
+
+def _at(days: Mapping[str, int], as_at: str) -> int:
+    return sum(delta for day, delta in days.items() if day <= as_at)
+
+
+async def _compare_records(
+    into: Comparison,
+    before: AsyncCollection[Document],
+    after: AsyncCollection[Document],
+    query: Document,
+    session: Session,
+) -> None:
+    old, new = await _digests(before, query, {"value": 1}, session), await _digests(after, query, {"value": 1})
+    into.records += len(new)
+    for ids in _portions(_unlike(old, new)):
+        wanted = {"_id": {"$in": ids}}
+        was = {document["_id"]: document async for document in before.find(wanted, session=session)}
+        became = {document["_id"]: document async for document in after.find(wanted)}
+        for id in ids:
+            for difference in _fields(was.get(id), became.get(id)):
+                into.tell(difference)
+
+
+def _fields(before: Document | None, after: Document | None) -> Iterator[Difference]:
+    document = after or before
+    assert document is not None
+    old, new = (before or {}).get("value", {}), (after or {}).get("value", {})
+    for name in sorted(old.keys() | new.keys()):
+        if old.get(name) != new.get(name):
+            what, key = f"record {document['kind']}", f"{document['_id']} {name}"
+            yield Difference(document["scope"], what, key, None, None, old.get(name), new.get(name))
+
+
+async def _digests(
+    collection: AsyncCollection[Document], query: Document, fields: Document, session: Session | None = None
+) -> dict[str, bytes]:
+    found = collection.with_options(codec_options=RAW).find(query, fields, session=session)
+    return {document["_id"]: hashlib.blake2b(document.raw, digest_size=16).digest() async for document in found}
+
+
+def _unlike(before: Mapping[str, bytes], after: Mapping[str, bytes]) -> list[str]:
+    return sorted(id for id in before.keys() | after.keys() if before.get(id) != after.get(id))
+
+
+def _portions(of: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (of[begin : begin + AT_ONCE] for begin in range(0, len(of), AT_ONCE))

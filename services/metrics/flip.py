@@ -1,0 +1,177 @@
+"""The lives of builds: one is begun beside the current one, takes over from it or is given up, and the old one goes."""
+
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+from services.metrics import dead_letters
+from services.metrics.builds import current_build
+from shared.events.fact import Position
+from shared.mongo import Client, Database, Document, Session, transact
+from shared.views.builds import BUILDS, CURRENT, NEXT, Build
+
+LAST = "last"
+"""The id of the highest number that a build was ever given: a sleeper may still write to one that was given up."""
+SHOWN = 20
+
+Offsets = Mapping[int, Mapping[str, int]]
+"""Partition number -> topic -> offset."""
+
+
+class NotReady(Exception):
+    """The new build cannot take over yet, or not at all: the reason, for the operator. Nothing was changed."""
+
+
+async def begin(db: Database) -> tuple[Build, Build]:
+    """The current build and the one to be written beside it: that of a rebuild that was not finished, if there is one.
+
+    Whoever calls this and what follows holds the lease `rebuild`.
+    """
+    old = await current_build(db)
+    under_way = await db[BUILDS].find_one({"_id": NEXT})
+    if under_way:
+        return old, Build(under_way["build"])
+    last = await db[BUILDS].find_one({"_id": LAST})
+    new = Build(max(old.number, last["build"] if last else 0) + 1)
+    await db[BUILDS].update_one({"_id": LAST}, {"$set": {"build": new.number}}, upsert=True)
+    await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number})
+    return old, new
+
+
+async def give_up(db: Database) -> Build | None:
+    """Leave no trace of the rebuild that was not finished; None where there is none."""
+    under_way = await db[BUILDS].find_one({"_id": NEXT})
+    if under_way is None:
+        return None
+    build = Build(under_way["build"])
+    await _drop(db, build)
+    await db[BUILDS].delete_one({"_id": NEXT})
+    return build
+
+
+async def clear(db: Database) -> list[int]:
+    """Drop what belongs to no build that is current or under way; the numbers of those builds."""
+    kept = {document["build"] async for document in db[BUILDS].find({"_id": {"$in": [CURRENT, NEXT]}})}
+    names = await db.list_collection_names()
+    there = {
+        int(found[1]) for name in names if (found := re.fullmatch(r"(?:records|sums|heads|partitions)_(\d+)", name))
+    }
+    for number in sorted(there - kept):
+        await _drop(db, Build(number))
+    return sorted(there - kept)
+
+
+async def _drop(db: Database, build: Build) -> None:
+    for collection in build.collections:
+        await db.drop_collection(collection)
+
+
+async def flip(
+    client: Client,
+    db: Database,
+    old: Build,
+    new: Build,
+    partitions: int,
+    caught_up: Callable[[Offsets], Awaitable[None]],
+) -> None:
+    """Let the new build take over, in one transaction, if it has seen all that the old one has.
+
+    That closes every partition document of the old build first: while it is open nobody can commit to the old build,
+    afterwards nobody finds the offsets that they trust. `caught_up` returns once the new build has come to where the
+    old one was stopped, and raises NotReady where it does not.
+
+    Raises:
+        NotReady: nothing was changed.
+    """
+    await transact(client, lambda session: _flip(db, session, old, new, partitions, caught_up))
+
+
+async def _flip(
+    db: Database,
+    session: Session,
+    old: Build,
+    new: Build,
+    partitions: int,
+    caught_up: Callable[[Offsets], Awaitable[None]],
+) -> None:
+    stopped = await _close(db, session, old, partitions)
+    pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
+    if pointer is None or pointer["build"] != old.number:
+        raise NotReady(f"build {old.number} is not the current one any more: begin again")
+    if not (await db[BUILDS].delete_one({"_id": NEXT, "build": new.number}, session=session)).deleted_count:
+        raise NotReady(f"build {new.number} was given up meanwhile: begin again")
+    await caught_up(stopped)
+    if behind := await unseen_streams(db, old, new):
+        raise NotReady(_in_words(old, new, behind))
+    change = {"$set": {"build": new.number, "since": datetime.now(UTC)}}
+    await db[BUILDS].update_one({"_id": CURRENT}, change, session=session)
+
+
+async def _close(db: Database, session: Session, build: Build, partitions: int) -> Offsets:
+    """Close every partition document, also those that are not there yet; the offsets that they had."""
+    documents = db[build.partitions]
+    closing: list[Document] = [{"$set": {"closed_at": "$next"}}, {"$unset": "next"}]
+    await documents.update_many({"next": {"$exists": True}}, closing, session=session)
+    found = {document["_id"]: document["closed_at"] async for document in documents.find({}, session=session)}
+    absent: list[dict[str, Any]] = [
+        {"_id": number, "closed_at": {}} for number in range(partitions) if number not in found
+    ]
+    if absent:
+        await documents.insert_many(absent, session=session)
+    return found
+
+
+async def take_over_discards(client: Client, db: Database, build: Build) -> None:
+    """Give up in a build, too, what somebody decided to do without after it had met and missed it."""
+    discarded = await dead_letters.discarded(db)
+    streams = sorted({str(position.stream) for position in discarded})
+    missing = {"_id": {"$in": streams}, "missing": {"$ne": []}}
+    heads = {document["_id"]: document async for document in db[build.heads].find(missing)}
+    for position in discarded:
+        head = heads.get(str(position.stream))
+        if head and position.version in head["missing"]:
+            await transact(client, partial(_give_up_version, db, build, position, head["partition"]))
+
+
+async def _give_up_version(db: Database, build: Build, position: Position, partition: int, session: Session) -> None:
+    await db[build.partitions].update_one({"_id": partition}, {"$inc": {"settled": 1}}, session=session)
+    given_up = {"$pull": {"missing": position.version}}
+    await db[build.heads].update_one({"_id": str(position.stream)}, given_up, session=session)
+
+
+async def unseen_streams(db: Database, old: Build, new: Build) -> list[Document]:
+    """Streams of which the new build has not seen all that the old one has, the first few of them."""
+    stages: list[Document] = [
+        {"$lookup": {"from": new.heads, "localField": "_id", "foreignField": "_id", "as": "new"}},
+        {"$set": {"new": {"$first": "$new"}}},
+        {"$set": {"new_head": {"$ifNull": ["$new.head", 0]}}},
+        {
+            "$set": {
+                "unseen": {
+                    "$filter": {
+                        "input": {"$setDifference": [{"$ifNull": ["$new.missing", []]}, "$missing"]},
+                        "cond": {"$lte": ["$$this", "$head"]},
+                    }
+                }
+            }
+        },
+        {"$match": {"$expr": {"$or": [{"$lt": ["$new_head", "$head"]}, {"$ne": ["$unseen", []]}]}}},
+        {"$limit": SHOWN},
+        {"$project": {"head": 1, "new_head": 1, "unseen": 1}},
+    ]
+    found = await db[old.heads].aggregate(stages)
+    return await found.to_list()
+
+
+def _in_words(old: Build, new: Build, behind: list[Document]) -> str:
+    told = [
+        f"{one['_id']} (to {one['head']} and to {one['new_head']}"
+        + (f", without {', '.join(map(str, one['unseen'][:5]))})" if one["unseen"] else ")")
+        for one in behind[:3]
+    ]
+    return (
+        f"build {old.number} has seen facts that build {new.number} has not, as of {'; '.join(told)}: what is "
+        f"seen must not be taken back"
+    )

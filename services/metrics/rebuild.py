@@ -1,0 +1,322 @@
+"""python -m services.metrics.rebuild: folds all facts anew, beside the build that is read, and lets the new build take
+over once it has seen all that the old one has.
+
+It tells what it does in JSON lines on standard output, and asks one question there: whether differences are accepted.
+It publishes nothing. Killed, it leaves a build that nobody reads; run again, it goes on with that one.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import socket
+import sys
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+from pymongo.errors import OperationFailure
+
+from services.metrics import dead_letters
+from services.metrics.beside import Beside, folded_offsets
+from services.metrics.comparison import Comparison, compare
+from services.metrics.flip import NotReady, Offsets, begin, clear, flip, give_up, take_over_discards
+from services.metrics.fold import Fold
+from services.metrics.settings import Settings
+from shared import logging
+from shared.events.fact import SOURCE_TOPICS
+from shared.kafka import topic_name
+from shared.lease import Lease
+from shared.mongo import Database, connect
+from shared.reading.follower import LostLog
+from shared.reading.sink import Halt, Sink
+from shared.views.builds import Build
+
+TELL_EVERY_S = 0.25
+NEAR = 2_000
+"""Facts behind the old build: near enough to stop a partition where that one is."""
+CATCHES_UP_WITHIN_S = 10.0
+TRIES = 30
+SNAPSHOT_IS_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
+
+Say = Callable[[dict[str, Any]], None]
+Ask = Callable[[], Awaitable[bool]]
+
+
+class RunsAlready(Exception):
+    def __init__(self) -> None:
+        super().__init__("another rebuild is running: wait for its end, or end it")
+
+
+class Rebuild:
+    """One rebuild, from its beginning, or from where an earlier one was ended, to its end."""
+
+    def __init__(
+        self, settings: Settings, say: Say, ask: Ask, *, new_topics: bool = False, grace_s: float = 60
+    ) -> None:
+        """`ask` is asked whether the differences that were told are accepted.
+
+        `new_topics`: the topics were made anew and refilled, so the offsets of the old build say nothing.
+        """
+        self._settings, self._say, self._ask = settings, say, ask
+        self._new_topics, self._grace_s = new_topics, grace_s
+        self._client = connect(settings.mongo)
+        self._db: Database = self._client[settings.database]
+        self._lease = Lease(self._db, "rebuild", f"{socket.gethostname()}:{os.getpid()}")
+
+    async def run(self) -> bool:
+        """Rebuild; False where the differences were not accepted.
+
+        Raises:
+            RunsAlready, LostLog, Halt, NotReady: the build that is read is as it was.
+        """
+        await self._take_lease()
+        try:
+            return await self._while_held(self._rebuild)
+        finally:
+            await self._lease.give_up()
+            await self._client.close()
+
+    async def abandon(self) -> None:
+        """Leave no trace of a rebuild that was ended half way."""
+        await self._take_lease()
+        try:
+            given_up = await give_up(self._db)
+            await clear(self._db)
+            self._say({"stage": "abandoned", "build": given_up and given_up.number})
+        finally:
+            await self._lease.give_up()
+            await self._client.close()
+
+    async def _take_lease(self) -> None:
+        """One that was killed holds it a little longer."""
+        deadline = time.monotonic() + 12
+        while not await self._lease.take():
+            if time.monotonic() > deadline:
+                raise RunsAlready
+            await asyncio.sleep(0.5)
+
+    async def _while_held(self, work: Callable[[], Awaitable[bool]]) -> bool:
+        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._lease.hold())
+        try:
+            await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                return working.result()
+            raise RunsAlready
+        finally:
+            for task in (working, holding):
+                task.cancel()
+            await asyncio.gather(working, holding, return_exceptions=True)
+
+    async def _rebuild(self) -> bool:
+        old, new = await begin(self._db)
+        await clear(self._db)
+        await Fold(new).prepare(self._db)
+        await dead_letters.prepare(self._db)
+        partitions = await _partitions(self._settings.kafka)
+        sink = Sink(
+            self._client,
+            self._db,
+            SOURCE_TOPICS,
+            Fold(new),
+            partial(dead_letters.keep, limit=self._settings.dead_letter_limit),
+            heads=new.heads,
+            partitions=new.partitions,
+            cached=self._settings.most_cached,
+            discarded=await dead_letters.discarded(self._db),
+        )
+        beside = Beside(self._settings.kafka, self._db, old, sink, partitions, new_topics=self._new_topics)
+        self._say({"stage": "begun", "build": new.number, "beside": old.number})
+        working = asyncio.ensure_future(self._work(beside, old, new, partitions))
+        following = asyncio.ensure_future(beside.run())
+        try:
+            await asyncio.wait({working, following}, return_when=asyncio.FIRST_COMPLETED)
+            if following.done():
+                following.result()
+            return working.result()
+        finally:
+            for task in (working, following):
+                task.cancel()
+            await asyncio.gather(working, following, return_exceptions=True)
+
+    async def _work(self, beside: Beside, old: Build, new: Build, partitions: int) -> bool:
+        await self._until_near(beside)
+        comparison = await self._compare(beside, old, new, partitions)
+        self._say({"stage": "compared", **_told(comparison)})
+        if comparison.counts and not await self._ask():
+            self._say({"stage": "refused", "build": new.number})
+            return False
+        await self._flip(beside, old, new, partitions)
+        self._say({"stage": "flipped", "build": new.number, "grace_s": self._grace_s, "facts": beside.facts})
+        await asyncio.sleep(self._grace_s)
+        self._say({"stage": "done", "build": new.number, "dropped": await clear(self._db)})
+        return True
+
+    async def _until_near(self, beside: Beside) -> None:
+        progress = Progress()
+        while not (beside.is_reading and beside.total - beside.done <= NEAR):
+            await asyncio.sleep(TELL_EVERY_S)
+            if beside.is_reading:
+                self._say({"stage": "reading", **progress.told(beside)})
+        self._say({"stage": "reading", **progress.told(beside)})
+
+    async def _compare(self, beside: Beside, old: Build, new: Build, partitions: int) -> Comparison:
+        comparison = Comparison()
+        await take_over_discards(self._client, self._db, new)
+        for number in range(partitions):
+            try:
+                async with self._client.start_session(snapshot=True) as session:
+                    stopped_at = await folded_offsets(self._db, old, partitions, session)
+                    if self._new_topics:
+                        await beside.catch_up()
+                        await beside.stay(number)
+                    else:
+                        await beside.come_to(
+                            number, {place: at for place, at in stopped_at.items() if place.partition == number}
+                        )
+                    await compare(comparison, self._db, (old, new), number, session)
+            except OperationFailure as problem:
+                if problem.code not in SNAPSHOT_IS_GONE:
+                    raise
+                raise NotReady(
+                    f"comparing partition {number} took longer than MongoDB keeps what it held: raise its parameter "
+                    f"minSnapshotHistoryWindowInSeconds and run the rebuild again"
+                ) from None
+            finally:
+                beside.go_on(number)
+            self._say({"stage": "comparing", "done": number + 1, "total": partitions})
+        return comparison
+
+    async def _flip(self, beside: Beside, old: Build, new: Build, partitions: int) -> None:
+        async def caught_up(stopped_at: Offsets) -> None:
+            try:
+                async with asyncio.timeout(CATCHES_UP_WITHIN_S):
+                    await beside.catch_up()
+            except TimeoutError:
+                raise NotReady(f"build {new.number} does not catch up with build {old.number}") from None
+            if not self._new_topics:
+                await self._require_as_far(new, partitions, stopped_at)
+
+        for left in reversed(range(TRIES)):
+            await beside.catch_up()  # so that the old build stands still for a moment only
+            await take_over_discards(self._client, self._db, new)
+            try:
+                await flip(self._client, self._db, old, new, partitions, caught_up)
+            except NotReady as problem:
+                if not left:
+                    raise
+                self._say({"stage": "waiting", "reason": str(problem)})
+                await asyncio.sleep(1)
+            else:
+                return
+
+    async def _require_as_far(self, new: Build, partitions: int, stopped_at: Offsets) -> None:
+        reached = await folded_offsets(self._db, new, partitions)
+        for place, offset in reached.items():
+            wanted = stopped_at.get(place.partition, {}).get(place.topic.removesuffix(".events"), 0)
+            if offset < wanted:
+                raise NotReady(
+                    f"build {new.number} has come to offset {offset} of {place.topic}, partition {place.partition}, "
+                    f"the current build to {wanted}: if the topics were made anew, say so with --new-topics"
+                )
+
+
+class Progress:
+    """How fast it goes, over the last seconds."""
+
+    def __init__(self) -> None:
+        self._marks: deque[tuple[float, int]] = deque(maxlen=int(5 / TELL_EVERY_S))
+
+    def told(self, beside: Beside) -> dict[str, Any]:
+        self._marks.append((time.monotonic(), beside.facts))
+        (then, before), (now, facts) = self._marks[0], self._marks[-1]
+        rate = (facts - before) / (now - then) if now > then else 0.0
+        left = max(beside.total - beside.done, 0)
+        return {
+            "done": beside.done,
+            "total": beside.total,
+            "facts_per_second": round(rate),
+            "seconds_left": round(left / rate, 1) if rate else None,
+        }
+
+
+async def _partitions(bootstrap: str) -> int:
+    """How many partitions the source topics have.
+
+    Raises:
+        LostLog: one of them is not there, or they differ.
+    """
+    names = [topic_name(topic) for topic in SOURCE_TOPICS]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        counts = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics(names)}
+    finally:
+        await admin.close()
+    if 0 in counts.values() or len(set(counts.values())) != 1:
+        raise LostLog(f"the source topics must be there, with equal numbers of partitions, which are now: {counts}")
+    return counts[names[0]]
+
+
+def _told(comparison: Comparison) -> dict[str, Any]:
+    return {
+        "scopes": comparison.scopes,
+        "figures": comparison.figures,
+        "records": comparison.records,
+        "ahead": comparison.ahead,
+        "counts": dict(comparison.counts.most_common()),
+        "differences": [difference._asdict() for difference in comparison.differences],
+    }
+
+
+async def _asked() -> bool:
+    """Whether the next line on standard input accepts; at its end nobody is there to do so."""
+    _say({"stage": "question", "accept": "write 'accept' to let the new build take over in spite of the differences"})
+    reader = asyncio.StreamReader()
+    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return (await reader.readline()).strip() == b"accept"
+
+
+async def _accepted() -> bool:
+    return True
+
+
+def _say(told: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(told, default=str) + "\n")
+    sys.stdout.flush()
+
+
+async def main(arguments: argparse.Namespace) -> int:
+    rebuild = Rebuild(
+        Settings(),
+        _say,
+        _accepted if arguments.accept_differences else _asked,
+        new_topics=arguments.new_topics,
+        grace_s=arguments.grace,
+    )
+    try:
+        if arguments.abandon:
+            await rebuild.abandon()
+            return 0
+        return 0 if await rebuild.run() else 1
+    except (RunsAlready, LostLog, Halt, NotReady) as problem:
+        _say({"stage": "failed", "reason": str(problem)})
+        return 1
+
+
+def parsed() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m services.metrics.rebuild")
+    parser.add_argument("--accept-differences", action="store_true")
+    parser.add_argument("--new-topics", action="store_true")
+    parser.add_argument("--grace", type=float, default=60.0, metavar="SECONDS")
+    parser.add_argument("--abandon", action="store_true")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    options = parsed()
+    logging.configure("rebuild", level="WARNING", to=sys.stderr)
+    sys.exit(asyncio.run(main(options)))
