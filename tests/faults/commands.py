@@ -126,12 +126,14 @@ class Script:
         self._count = 0
 
     def next(self, focus: str | None) -> Call:
-        """The next command, of one service only where `focus` names it."""
+        """The next command; where `focus` names a service, one whose facts go to its topics only."""
         of_membership = (self._belong, self._belong, self._belong, self._affiliate)
         of_convenings = (self._convene, self._take_part, self._take_part, self._take_part, self._adopt, self._respond)
-        choices = {"membership": of_membership, "convenings": of_convenings}.get(
-            focus or "", of_membership + of_convenings
-        )
+        choices = {
+            "membership": (self._belong,),  # an affiliation is passed on to the other topic
+            "convenings": of_convenings,
+            None: (*of_membership, *of_convenings),
+        }[focus]
         return self._rng.choice(choices)()
 
     def forget(self, call: Call) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -84,6 +85,8 @@ async def run(system: System, fault: Fault, name: str, folder: Path) -> Result:
         await client.close()
         history.save(folder)
     anomalies = check(history)
+    if anomalies:  # of all runs in this system so far
+        shutil.copytree(system.home / "logs", folder / "logs", dirs_exist_ok=True)
     gap = _longest_gap(history, began)
     return Result(fault.name, fault.seed, folder, len(history.acknowledged()), anomalies, gap, caught_up)
 
