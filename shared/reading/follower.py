@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from shared.kafka import Record, topic_name
+from shared.mongo import Database, Document
 from shared.reading.sink import BeginsBeyond, Folding
 
 log = structlog.get_logger(__name__)
@@ -56,6 +57,16 @@ def check_log(
                 f"{beginning[place]} to {end[place]}. The log was cut or the topic was made anew: refill it from the "
                 f"services' events and rebuild"
             )
+
+
+async def read_anew(db: Database, topics: Collection[str], partitions: str = "partitions") -> None:
+    """Let the readers of a database begin at the beginning of topics that were made anew.
+
+    What they have seen before they know by its version, so nothing counts twice. The number of the log stands among the
+    offsets, so that whoever slept since the old log finds others than they trust, however far the new one has come.
+    """
+    anew: Document = {f"next.{topic}": 0 for topic in topics}
+    await db[partitions].update_many({}, [{"$set": {**anew, "next.log": {"$add": [{"$ifNull": ["$next.log", 1]}, 1]}}}])
 
 
 class Follower:

@@ -32,7 +32,7 @@ class Build(NamedTuple):
 
     @property
     def partitions(self) -> str:
-        """`{_id: partition number, next: {topic: offset}}`; once it is closed `closed_at` stands in the place of `next`."""
+        """`{_id: partition number, next: {topic: offset}}`; closed, it has `closed_at` in the place of `next`."""
         return f"partitions_{self.number}"
 
     @property

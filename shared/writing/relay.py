@@ -5,7 +5,7 @@ A crash, or two relays at once, repeats messages and never loses one.
 
 import asyncio
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import structlog
@@ -24,12 +24,23 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 
 
 class Relay:
-    """Follows one database's outbox. `committed` rings when this process wrote; the change stream when another did."""
+    """Follows one database's outbox. `committed` rings when this process wrote; the change stream when another did.
 
-    def __init__(self, db: Database, bootstrap: str, committed: asyncio.Event) -> None:
+    What lies between the two places that `held_back` names, neither included, is not sent for now.
+    """
+
+    def __init__(
+        self,
+        db: Database,
+        bootstrap: str,
+        committed: asyncio.Event,
+        *,
+        held_back: Callable[[], tuple[Document, Document] | None] = lambda: None,
+    ) -> None:
         self._outbox = db.outbox
         self._bootstrap = bootstrap
         self._doorbell = committed
+        self._held_back = held_back
         self.last_failure: str | None = None
 
     async def run(self) -> None:
@@ -65,8 +76,7 @@ class Relay:
         after: Document | None = None
         while True:
             self._doorbell.clear()
-            query = {"_id": {"$gt": after}} if after else {}
-            batch = await self._outbox.find(query).sort("_id").limit(AT_ONCE).to_list()
+            batch = await self._outbox.find(self._due(after)).sort("_id").limit(AT_ONCE).to_list()
             if batch:
                 with OUTBOX_AGE_SECONDS.time():
                     await self._send(producer, batch)
@@ -74,6 +84,12 @@ class Relay:
                 await self._doorbell.wait()
             # go on after the last key and wrap, so that a busy stream starves none
             after = batch[-1]["_id"] if len(batch) == AT_ONCE else None
+
+    def _due(self, after: Document | None) -> Document:
+        query: Document = {"_id": {"$gt": after}} if after else {}
+        if held_back := self._held_back():
+            query["$nor"] = [{"_id": {"$gt": held_back[0], "$lt": held_back[1]}}]
+        return query
 
     async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Document]) -> None:
         sent = [

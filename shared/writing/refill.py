@@ -1,0 +1,101 @@
+"""Puts facts of `events` back into the outbox, a stream at a time, so that the relay carries them to Kafka again.
+
+Writing goes on meanwhile. What it adds to a stream whose turn is still to come waits in the outbox until then: so every
+stream begins with its first fact on an empty topic. Facts that are on Kafka already come again, and readers drop them.
+"""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+import structlog
+from pymongo.errors import BulkWriteError
+
+from shared.kafka import encode
+from shared.lease import Lease
+from shared.mongo import DUPLICATE_KEY, Database, Document
+from shared.writing.ledger import outgoing, recorded_of
+from shared.writing.relay import Relay
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE = 2_000
+LOOK_EVERY_S = 0.05
+
+Told = Callable[[int, int], object]
+"""Told how many facts were put back, of how many."""
+
+
+class Refill:
+    """Refills one topic from the service's database that publishes it; one at a time per database."""
+
+    def __init__(self, db: Database, bootstrap: str, topic: str, holder: str) -> None:
+        self._db, self._topic = db, topic
+        self._moved = asyncio.Event()
+        # It relays itself: the service's own relay, which would send what must wait, stands by.
+        self._lease = Lease(db, "relay", f"{holder}:refill")
+        self._relay = Relay(db, bootstrap, self._moved, held_back=self._held_back)
+        self._end = {"stream": f"{topic}0", "version": 0}  # "0" follows "/"
+        self._come_to: Document | None = {"stream": f"{topic}/", "version": 0}
+        self._last: Sequence[Document] = []
+        """What was put there last but one: more is put when that has been sent."""
+
+    async def run(self, told: Told = lambda done, of: None) -> int:
+        """Put all back that is on record, or what is left of it if an earlier run was ended; how many that was.
+
+        Returns once they are on Kafka.
+        """
+        await self._lease.seize()
+        relaying = asyncio.create_task(self._lease.while_held(self._relay.run))
+        try:
+            count = await self._put_back(told)
+            self._come_to = None
+            self._moved.set()
+            await self._until_sent(self._last)
+            await self._db.refills.delete_one({"_id": self._topic})
+            return count
+        finally:
+            relaying.cancel()
+            await asyncio.gather(relaying, return_exceptions=True)
+
+    def _held_back(self) -> tuple[Document, Document] | None:
+        return (self._come_to, self._end) if self._come_to else None
+
+    async def _put_back(self, told: Told) -> int:
+        begun = await self._db.refills.find_one({"_id": self._topic})
+        before = begun["count"] if begun else 0
+        if begun:
+            self._come_to = begun["come_to"]
+        assert self._come_to is not None
+        total = before + await self._db.events.count_documents({"_id": self._range(self._come_to)})
+        count = before
+        told(count, total)
+        while True:
+            events = (
+                await self._db.events.find({"_id": self._range(self._come_to)}).sort("_id").limit(AT_ONCE).to_list()
+            )
+            if not events:
+                return count - before
+            await self._put([outgoing(event["_id"], encode(recorded_of(event))) for event in events])
+            count += len(events)
+            self._come_to = events[-1]["_id"]
+            self._moved.set()
+            place = {"$set": {"come_to": self._come_to, "count": count}}
+            await self._db.refills.update_one({"_id": self._topic}, place, upsert=True)
+            told(count, max(total, count))
+            await self._until_sent(self._last)
+            self._last = [event["_id"] for event in events]
+
+    async def _put(self, messages: Sequence[Document]) -> None:
+        try:
+            await self._db.outbox.insert_many(messages, ordered=False)
+        except BulkWriteError as problem:  # what was just written is in the outbox already
+            if any(error["code"] != DUPLICATE_KEY for error in problem.details["writeErrors"]):
+                raise
+
+    async def _until_sent(self, places: Sequence[Document]) -> None:
+        """Wait until these have left the outbox. What was put there before them has left before them."""
+        while await self._db.outbox.find_one({"_id": {"$in": places}}, {"_id": 1}):  # noqa: ASYNC110 - nobody rings
+            await asyncio.sleep(LOOK_EVERY_S)
+
+    def _range(self, after: Document | None) -> Document:
+        return {"$gt": after, "$lt": self._end}
