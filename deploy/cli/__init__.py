@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from deploy.cli import dead_letters, demo, figures, importing, lifecycle
+from deploy.cli import dead_letters, demo, figures, importing, lifecycle, rebuild, refill
 from deploy.cli.printing import complain
 from deploy.local.failures import Failure
 
@@ -21,6 +21,8 @@ app.command("status")(lifecycle.status)
 app.command("demo")(demo.demo)
 app.command("figures")(figures.figures)
 app.command("import")(importing.import_)
+app.command("rebuild")(rebuild.rebuild)
+app.command("refill")(refill.refill)
 app.add_typer(dead_letters.app, name="dead-letters")
 
 

@@ -1,0 +1,195 @@
+"""`praxis rebuild`: all figures folded anew beside those that are read, compared, and then read in their place."""
+
+import json
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+from rich.table import Table
+from rich.text import Text
+
+from deploy.cli.importing import AsJson
+from deploy.cli.printing import err, out
+from deploy.local.failures import Failure
+from deploy.local.settings import REPOSITORY
+from deploy.local.system import System
+
+SHOWN = 40  # differences in the table; all that were kept are in --json
+
+
+def rebuild(
+    accept_differences: Annotated[
+        bool, typer.Option("--accept-differences", help="Let the new figures take over although some differ.")
+    ] = False,
+    new_topics: Annotated[
+        bool, typer.Option("--new-topics", help="The topics were made anew and refilled: read all that they hold.")
+    ] = False,
+    grace: Annotated[
+        float, typer.Option(help="Seconds until the old build is dropped, for reads that began in it.", min=0)
+    ] = 60,
+    abandon: Annotated[
+        bool, typer.Option("--abandon", help="Leave no trace of a rebuild that was ended half way.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Fold all facts anew while everything goes on, and let the new figures take over if they are the same.
+
+    Where some differ they are shown, and taking over must be accepted. Ended half way, it goes on where it was when it
+    is run again.
+    """
+    flags = [
+        *(["--accept-differences"] if accept_differences else []),
+        *(["--new-topics"] if new_topics else []),
+        *(["--abandon"] if abandon else []),
+    ]
+    with _running([*flags, "--grace", str(grace)]) as process:
+        told: list[dict[str, Any]] = [{"stage": "starting"}]
+        interrupted = False
+        try:
+            _follow(process, told, as_json)
+        except KeyboardInterrupt:
+            interrupted = True
+    match told[-1]:
+        case {"stage": "done" | "flipped" | "abandoned"}:
+            return
+        case {"stage": "refused", "build": build}:
+            raise Failure(
+                f"The figures differ, so build {build} has not taken over; what is read is as it was.",
+                "`praxis rebuild --accept-differences` lets it take over, `praxis rebuild --abandon` drops it.",
+            )
+        case {"stage": "failed", "reason": reason}:
+            raise Failure(f"The rebuild stopped: {reason}.", "what is read is as it was.")
+        case _ if interrupted:
+            raise Failure("Interrupted.", "run it again, and it goes on; or `praxis rebuild --abandon`.")
+        case _:
+            log = System.from_environment().home / "logs" / "rebuild.log"
+            lines = log.read_text(errors="replace").splitlines()[-12:]
+            raise Failure("The rebuild ended without saying why.", f"read {log}; run it again, and it goes on.", lines)
+
+
+@contextmanager
+def _running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
+    """The process that rebuilds; it ends with the command."""
+    system = System.from_environment()
+    logs = system.home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    with (logs / "rebuild.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "services.metrics.rebuild", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            cwd=REPOSITORY,
+            env={**os.environ, "PRAXIS_KAFKA": system.kafka, "PRAXIS_MONGO": system.mongo},
+        )
+        try:
+            yield process
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+
+
+def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json: bool) -> None:
+    """Show what it tells as it comes, and answer what it asks."""
+    assert process.stdout is not None
+    with _bars() as bars:
+        bar = bars.add_task("starting", total=None, rate="")
+        for line in process.stdout:
+            told = json.loads(line)
+            heard.append(told)
+            match told:
+                case {"stage": "reading" | "comparing" as stage, "done": done, "total": total}:
+                    bars.update(bar, description=stage, completed=done, total=total, rate=_rate(told))
+                case {"stage": "waiting"}:
+                    bars.update(bar, description="taking over", rate="")
+                case {"stage": "question"}:
+                    bars.stop()
+                    _answer(process)
+                case _:
+                    pass
+            if as_json:
+                out.print_json(json.dumps(told), indent=None)
+            else:
+                _show(told)
+
+
+@contextmanager
+def _bars() -> Iterator[Progress]:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TaskProgressColumn(),
+        TextColumn("{task.fields[rate]}"),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
+        yield bars
+
+
+def _rate(told: dict[str, Any]) -> str:
+    """How fast it goes, and how long that takes."""
+    if "facts_per_second" not in told:
+        return f"{told['done']} of {told['total']} partitions"
+    left = told["seconds_left"]
+    until = "" if left is None else f", {timedelta(seconds=round(left))} left"
+    return f"{told['done']:,} of {told['total']:,} facts, {told['facts_per_second']:,} a second{until}"
+
+
+def _show(told: dict[str, Any]) -> None:
+    match told:
+        case {"stage": "begun", "build": build, "beside": beside}:
+            out.print(f"build {build} is written beside build {beside}, which is read meanwhile")
+        case {"stage": "compared"}:
+            _show_comparison(told)
+        case {"stage": "flipped", "build": build, "grace_s": grace}:
+            out.print(f"build {build} has taken over; the old one is dropped in {grace:.0f} s (Ctrl-C leaves it there)")
+        case {"stage": "done", "dropped": dropped}:
+            out.print(f"dropped {', '.join(f'build {number}' for number in dropped) or 'nothing'}")
+        case {"stage": "abandoned", "build": None}:
+            out.print("there is no rebuild to abandon")
+        case {"stage": "abandoned", "build": build}:
+            out.print(f"build {build} is dropped; nothing is left of it")
+        case _:
+            pass
+
+
+def _show_comparison(told: dict[str, Any]) -> None:
+    """What came of the comparison: each figure that differs, as far as there is room."""
+    compared = f"{told['figures']:,} sums and {told['records']:,} records of {told['scopes']:,} things"
+    if told["ahead"]:
+        out.print(f"{told['ahead']:,} things are not compared: the new build has seen more of them than the old one")
+    if not told["counts"]:
+        out.print(f"{compared} compared: all are equal")
+        return
+    out.print(f"{compared} compared: {sum(told['counts'].values()):,} are not equal")
+    sheet = Table(box=None, pad_edge=False)
+    for column in ("what", "of", "part", "since", "as at", "was", "becomes"):
+        sheet.add_column(column, overflow="fold", justify="right" if column in ("was", "becomes") else "left")
+    for one in told["differences"][:SHOWN]:
+        cells = (one["what"], one["scope"], one["key"], one["since"], one["as_at"], one["before"], one["after"])
+        sheet.add_row(*(Text(_cell(cell)) for cell in cells))
+    out.print(sheet)
+    for what, count in told["counts"].items():
+        out.print(Text(f"{what}: {count:,}"))
+    if sum(told["counts"].values()) > SHOWN:
+        out.print(f"the first {SHOWN} are shown; --json tells up to {len(told['differences']):,}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    return textwrap.shorten(value if isinstance(value, str) else json.dumps(value), 60, placeholder=" …")
+
+
+def _answer(process: subprocess.Popen[str]) -> None:
+    accepted = sys.stdin.isatty() and typer.confirm("Let the new build take over all the same?", default=False)
+    assert process.stdin is not None
+    process.stdin.write("accept\n" if accepted else "refuse\n")
+    process.stdin.flush()

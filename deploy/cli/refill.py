@@ -1,0 +1,134 @@
+"""`praxis refill`: facts of the services' databases put on Kafka again."""
+
+import asyncio
+import json
+import logging
+import os
+import socket
+import time
+from functools import partial
+from typing import Annotated
+
+import structlog
+import typer
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TaskProgressColumn,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from deploy.cli.importing import AsJson
+from deploy.cli.printing import err, out
+from deploy.local.failures import Failure
+from deploy.local.system import System
+from shared.events.fact import SOURCE_TOPICS, Topic
+from shared.kafka import WrongPartitions, ensure_topics, topic_name
+from shared.mongo import Client, connect
+from shared.reading.follower import read_anew
+from shared.writing.refill import Refill
+
+PUBLISHERS: dict[Topic, str] = {"membership": "membership", "convenings": "convenings", "feedback": "convenings"}
+"""Topic -> the database of the service that publishes it."""
+FOLLOWERS: dict[Topic, str] = {"membership": "convenings"}
+"""Topic -> the database of the service that follows it, besides metrics, which is rebuilt."""
+
+
+def refill(
+    topic: Annotated[
+        list[str] | None,
+        typer.Option("--topic", help=f"One of {', '.join(SOURCE_TOPICS)}; all of them if left out.", metavar="TOPIC"),
+    ] = None,
+    new_topics: Annotated[
+        bool, typer.Option("--new-topics", help="The topics are empty ones: services that follow them begin anew.")
+    ] = False,
+    partitions: Annotated[
+        int, typer.Option(envvar="PRAXIS_PARTITIONS", help="How many partitions topics get that are not there.", min=1)
+    ] = 12,
+    replication: Annotated[
+        int, typer.Option(envvar="PRAXIS_REPLICATION", help="How many copies of them are kept.", min=1)
+    ] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Put all facts on record on Kafka again, in the order of their streams, while writing goes on.
+
+    What is there already comes again and counts once. Ended half way, it goes on where it was when it is run again.
+    """
+    chosen = [known for known in SOURCE_TOPICS if not topic or known in topic]
+    if unknown := set(topic or ()) - set(SOURCE_TOPICS):
+        raise typer.BadParameter(f"there is no topic {', '.join(sorted(unknown))}", param_hint="--topic")
+    system = System.from_environment()
+    _log_to(system)
+    begun = time.monotonic()
+    try:
+        counts = asyncio.run(_refill(system, chosen, new_topics, partitions, replication))
+    except WrongPartitions as problem:
+        raise Failure(f"{problem}.", "delete the topics first if they are to be made anew.") from None
+    except (PyMongoError, KafkaError, OSError) as problem:
+        raise Failure(f"The refill stopped: {problem}.", "run it again: it goes on where it was.") from None
+    except KeyboardInterrupt:
+        raise Failure("Interrupted.", "run it again: it goes on where it was.") from None
+    seconds = time.monotonic() - begun
+    if as_json:
+        out.print_json(json.dumps({"facts": counts, "seconds": round(seconds, 1)}))
+        return
+    total = sum(counts.values())
+    out.print(f"{total:,} facts are on Kafka again ({seconds:.1f} s, {total / seconds:,.0f} a second)")
+    if new_topics:
+        out.print("now `praxis rebuild --new-topics`, so that the figures are folded from the new topics")
+
+
+async def _refill(
+    system: System, topics: list[Topic], new_topics: bool, partitions: int, replication: int
+) -> dict[str, int]:
+    names = [topic_name(topic) for topic in topics]
+    await ensure_topics(system.kafka, names, partitions=partitions, replication=replication)
+    holder = f"{socket.gethostname()}:{os.getpid()}"
+    counts: dict[str, int] = {}
+    client = connect(system.mongo)
+    try:
+        if new_topics:
+            await _begin_followers_anew(client, topics)
+        with _bars() as bars:
+            for topic in topics:
+                bar = bars.add_task(topic, total=None)
+                one = Refill(client[PUBLISHERS[topic]], system.kafka, topic, holder)
+                counts[topic] = await one.run(partial(_advance, bars, bar))
+    finally:
+        await client.close()
+    return counts
+
+
+def _advance(bars: Progress, bar: TaskID, done: int, of: int) -> None:
+    bars.update(bar, completed=done, total=of)
+
+
+async def _begin_followers_anew(client: Client, topics: list[Topic]) -> None:
+    for topic in topics:
+        if follower := FOLLOWERS.get(topic):
+            await read_anew(client[follower], [topic])
+
+
+def _bars() -> Progress:
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TaskProgressColumn("{task.speed:,.0f} facts/s", show_speed=True),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=err, disable=not err.is_terminal)
+
+
+def _log_to(system: System) -> None:
+    """Keep what the parts that run here log out of what the command says."""
+    logs = system.home / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    file = (logs / "refill.log").open("a")
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(file))
+    logging.basicConfig(stream=file, level=logging.WARNING)
