@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Self
 
 import structlog
-from pymongo import ASCENDING, UpdateOne
+from pymongo import ASCENDING, ReplaceOne, UpdateOne
 
 from shared.events.fact import MAX_FACT_BYTES, Position
 from shared.kafka import Message, Record, present_headers
@@ -153,7 +153,9 @@ async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUA
         TooManyDeadLetters: none of them is buried.
     """
     await keep(unit, letters, limit=limit)
-    await unit.db.outbox.insert_many([_outgoing(letter) for letter in letters], session=unit.session)
+    # replaced, so that one which still waits there from another time is no lost race, to be run again for ever
+    messages = [ReplaceOne({"_id": out["_id"]}, out, upsert=True) for out in map(_outgoing, letters)]
+    await unit.db.outbox.bulk_write(messages, ordered=False, session=unit.session)
     for letter in letters:
         place = letter.record
         log.error("fact.dead", topic=place.topic, partition=place.partition, offset=place.offset, reason=letter.reason)

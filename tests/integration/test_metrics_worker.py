@@ -301,6 +301,50 @@ async def test_what_cannot_be_understood_goes_to_the_dead_topic_and_is_taken_in_
     assert head["missing"] == []
 
 
+@pytest.mark.parametrize("point", ["sink.folded", "sink.committed", "relay.acknowledged"])
+async def test_a_kill_between_a_dead_letter_and_its_offset_neither_loses_nor_doubles_it(
+    workers: Sequence[Worker], producer: AIOKafkaProducer, own_kafka: System, db: Database, point: str
+) -> None:
+    stream = Stream("membership", "community", f"c-{ULID()}".lower())
+    facts = [recorded(fact, version, stream) for version, fact in enumerate([community_founded(), member_joined()], 1)]
+    founded, joined = map(encode, facts)
+    await begin_at_the_end(own_kafka.kafka, db)  # so that nothing else is folded first
+    await send(producer, [founded._replace(value=b"{"), joined])
+    killed, other = workers
+    killed._environment["PRAXIS_FAILPOINTS"] = f"{point}:kill@1"
+    await killed.start()
+    assert await killed.ended() == -signal.SIGKILL
+    await other.start()
+    await until_folded(db, facts[1:])
+
+    async def is_published() -> bool:
+        return await db.outbox.count_documents({}) == 0
+
+    await until(is_published)
+    (letter,) = await db.dead_letters.find().to_list()
+    head = await db[FIRST.heads].find_one({"_id": str(stream)})
+    assert head is not None
+    assert (head["head"], head["missing"]) == (2, [1])
+    published = await dead_letter(own_kafka.kafka, stream.key.encode())
+    assert published["praxis_offset"] == str(letter["offset"]).encode()
+
+
+async def begin_at_the_end(kafka: str, db: Database) -> None:
+    """As if all that is on the topics were folded."""
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await consumer.start()
+    try:
+        places = [TopicPartition(topic_name(topic), n) for topic in SOURCE_TOPICS for n in range(PARTITIONS)]
+        ends = await consumer.end_offsets(places)
+    finally:
+        await consumer.stop()
+    following = [
+        {"_id": n, "next": {topic: ends[TopicPartition(topic_name(topic), n)] for topic in SOURCE_TOPICS}}
+        for n in range(PARTITIONS)
+    ]
+    await db[FIRST.partitions].insert_many(following)
+
+
 async def dead_letter(kafka: str, key: bytes) -> dict[str, bytes]:
     """The headers of the first dead letter of membership's under a key."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")

@@ -1,0 +1,343 @@
+"""Dead letters on a real MongoDB: kept with the offset or not at all, replayed once, discarded for good, bounded."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any
+
+import pytest
+from httpx import ASGITransport, AsyncClient
+from starlette.types import Receive, Scope, Send
+
+from services.metrics import dead_letters
+from services.metrics.app import app
+from services.metrics.dead_letters import Limit, Settled, TooManyDeadLetters, bury
+from services.metrics.fold import Fold
+from services.metrics.settling import DeadLetters, Discarded, StillNotUnderstood, UnknownDeadLetter
+from shared.events.fact import FACTS, SOURCE_TOPICS, Recorded
+from shared.events.membership import MemberJoined
+from shared.mongo import Client, Database
+from shared.reading.heads import Seen
+from shared.reading.metrics import FENCED
+from shared.reading.sink import DeadLetter, Sink, Unit
+from shared.views.builds import FIRST, Build
+from tests.builders import OnKafka, community_founded, member_joined, on_kafka, recorded, stream
+
+PEOPLE = [f"01hzy{number:021d}" for number in range(1_000)]
+STREAM = str(stream())
+OPERATOR = Settled("ops", "a test", datetime(2026, 1, 31, 12, tzinfo=UTC))
+
+
+@pytest.fixture(autouse=True)
+async def collections(db: Database) -> None:
+    await db.create_collection("outbox")
+    await Fold(FIRST).prepare(db)
+    await dead_letters.prepare(db)
+
+
+@pytest.fixture
+def letters(client: Client, db: Database) -> DeadLetters:
+    return DeadLetters(client, db)
+
+
+def sink(client: Client, db: Database, build: Build = FIRST, **options: Any) -> Sink:
+    """A sink as a worker that has just begun has it."""
+    limit = options.pop("limit", Limit())
+    options |= {"heads": build.heads, "partitions": build.partitions, "cached": 100}
+    return Sink(client, db, SOURCE_TOPICS, Fold(build), partial(bury, limit=limit), **options)
+
+
+def records(versions: Sequence[int]) -> dict[str, list[OnKafka]]:
+    """A community, founded and joined by one person after the other; each version at its offset."""
+    facts = [recorded(member_joined(PEOPLE[n]) if n > 1 else community_founded(), n) for n in versions]
+    return {"membership": [on_kafka(fact, fact.version - 1) for fact in facts]}
+
+
+def broken(versions: Sequence[int], poison: Sequence[int]) -> dict[str, list[OnKafka]]:
+    batch = records(versions)["membership"]
+    return {"membership": [replace(one, value=b"{") if one.offset + 1 in poison else one for one in batch]}
+
+
+class OldRelease:
+    """A release that does not know yet that somebody can join."""
+
+    def __enter__(self) -> None:
+        del FACTS[MemberJoined.type]
+
+    def __exit__(self, *_: object) -> None:
+        FACTS[MemberJoined.type] = MemberJoined
+
+
+async def members(db: Database, build: Build = FIRST) -> int:
+    sums = await db[build.sums].find({"measure": "members", "key": ""}).to_list()
+    return sum(sum(document["days"].values()) for document in sums)
+
+
+async def seen(db: Database, build: Build = FIRST) -> Seen:
+    head = await db[build.heads].find_one({"_id": STREAM})
+    assert head is not None
+    return Seen.restored(head)
+
+
+async def waiting(letters: DeadLetters) -> list[str]:
+    return [one.letter.id for one in await letters.listed(settled_too=False, after="", limit=1_000)]
+
+
+async def test_a_letter_keeps_its_record_as_it_was_and_is_published(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    record = on_kafka(recorded(community_founded(), 1), 41, partition=3)
+    record = replace(record.with_header("ce_id", None), value=b"\xff{")
+    await sink(client, db).put(3, {"membership": [replace(record, offset=0)]})
+    (id,) = await waiting(letters)
+    assert id.startswith("membership-3-0-")
+    letter, missing = await letters.letter(id)
+    assert (letter.key, letter.value, letter.headers) == (record.key, record.value, record.headers)
+    assert (str(letter.position), missing) == (f"{STREAM}@1", True)
+    assert letter.reason == "the header ce_id is missing"
+    message = await db.outbox.find_one()
+    assert message is not None
+    assert (message["topic"], dict(message["headers"])["praxis_offset"]) == ("membership.events.dead", b"0")
+
+
+async def test_a_batch_that_fails_leaves_neither_letter_nor_message(client: Client, db: Database) -> None:
+    class Failing(Fold):
+        async def project(self, unit: Unit, facts: Sequence[Recorded]) -> None:
+            await super().project(unit, facts)
+            await bury(unit, [DeadLetter(on_kafka(facts[0]), "to be rolled back", None)])
+            raise asyncio.CancelledError
+
+    one = Sink(client, db, SOURCE_TOPICS, Failing(FIRST), bury, heads=FIRST.heads, partitions=FIRST.partitions)
+    with pytest.raises(asyncio.CancelledError):
+        await one.put(0, records([1]))
+    assert await db.dead_letters.count_documents({}) == await db.outbox.count_documents({}) == 0
+
+
+async def test_what_a_later_release_understands_is_folded_once(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    worker = sink(client, db)
+    with OldRelease():
+        await worker.put(0, records([1, 2]))
+        (id,) = await waiting(letters)
+        with pytest.raises(StillNotUnderstood, match=r"no fact is called praxis\.member-joined\.v1"):
+            await letters.replay(id, OPERATOR)
+    await worker.put(0, records([3, 4]))
+    assert (await members(db), (await letters.letter(id)).missing) == (2, True)
+
+    assert sorted(await asyncio.gather(*(letters.replay(id, OPERATOR) for _ in range(3)))) == [False, False, True]
+    assert not await letters.replay(id, OPERATOR)
+    assert (await members(db), await seen(db)) == (3, Seen(head=4))
+    assert await waiting(letters) == []
+    letter, missing = await letters.letter(id)
+    assert (letter.replayed, missing) == (OPERATOR, False)
+
+
+async def test_who_had_cached_the_partition_overwrites_nothing_of_what_was_replayed(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    worker = sink(client, db)
+    with OldRelease():
+        await worker.put(0, records([1, 2]))
+    await worker.put(0, records([3]))
+    before = FENCED._value.get()
+    for id in await waiting(letters):
+        assert await letters.replay(id, OPERATOR)
+    await worker.put(0, records([4, 5]))
+    assert FENCED._value.get() == before + 1
+    assert (await members(db), await seen(db)) == (4, Seen(head=5))
+
+
+async def test_replaying_amid_a_busy_worker_is_exact(client: Client, db: Database, letters: DeadLetters) -> None:
+    worker = sink(client, db)
+    with OldRelease():
+        await worker.put(0, records(range(1, 16)))
+    ids = await waiting(letters)
+    assert len(ids) == 14
+
+    async def work() -> None:
+        for version in range(16, 216):
+            await worker.put(0, records([version]))
+
+    async def replay() -> None:
+        for id in ids:
+            await asyncio.gather(letters.replay(id, OPERATOR), letters.replay(id, OPERATOR))
+
+    await asyncio.gather(work(), replay())
+    assert (await members(db), await seen(db)) == (214, Seen(head=215))
+
+
+async def test_what_came_right_by_itself_is_not_folded_again(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    worker = sink(client, db)
+    with OldRelease():
+        await worker.put(0, records([1, 2]))
+    again = [replace(records([2])["membership"][0], offset=2)]
+    await worker.put(0, {"membership": again})
+    (id,) = await waiting(letters)
+    assert not await letters.replay(id, OPERATOR)
+    assert (await members(db), await waiting(letters)) == (1, [])
+
+
+async def test_what_is_discarded_is_not_missing_and_never_folded(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    worker = sink(client, db)
+    with OldRelease():
+        await worker.put(0, records([1, 2, 3]))
+    id, other = await waiting(letters)
+    await letters.discard(id, OPERATOR)
+    assert await seen(db) == Seen(head=3, missing={3})
+    assert await waiting(letters) == [other]
+    assert (await letters.letter(id)).letter.discarded == OPERATOR
+    for settle in (letters.replay, letters.discard):
+        with pytest.raises(Discarded, match="ops discarded it on 2026-01-31, because a test"):
+            await settle(id, OPERATOR)
+    await worker.put(0, {"membership": [replace(records([2])["membership"][0], offset=3)]})
+    assert await members(db) == 0
+
+
+async def test_another_build_does_without_what_was_discarded_and_folds_what_was_not(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2, 3]))
+    id, _ = await waiting(letters)
+    await letters.discard(id, OPERATOR)
+    build = Build(2)
+    await Fold(build).prepare(db)
+    fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
+    await fresh.put(0, records([1, 2, 3, 4]))
+    assert (await members(db, build), await seen(db, build)) == (2, Seen(head=4))
+
+    old = Build(3)
+    await Fold(old).prepare(db)
+    with OldRelease():
+        await sink(client, db, old, discarded=await dead_letters.discarded(db)).put(0, records([1, 2, 3]))
+    assert await seen(db, old) == Seen(head=3, missing={3})
+    assert len(await waiting(letters)) == 1, "the same record is the same letter in each build"
+
+
+async def test_what_says_nothing_about_its_place_can_be_discarded(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    record = records([1])["membership"][0].without_header("ce_subject")
+    await sink(client, db).put(0, {"membership": [record]})
+    (id,) = await waiting(letters)
+    with pytest.raises(StillNotUnderstood, match="the header ce_subject is missing"):
+        await letters.replay(id, OPERATOR)
+    await letters.discard(id, OPERATOR)
+    assert await waiting(letters) == []
+    with pytest.raises(UnknownDeadLetter):
+        await letters.replay("membership-0-0-000000", OPERATOR)
+
+
+LIMIT = Limit(share=0.05, of_last=100, at_least=5)
+
+
+async def test_a_reader_that_understands_too_little_stops_before_it_buries_more(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    with OldRelease():
+        await sink(client, db, limit=LIMIT).put(0, records([1, 2, 3, 4, 5]))
+        for worker in (sink(client, db, limit=LIMIT), sink(client, db, limit=LIMIT)):  # as if started again
+            with pytest.raises(TooManyDeadLetters, match="5 of the last 6 records of partition 0 could not be"):
+                await worker.put(0, records([6]))
+            assert await worker.next_offsets(0) == {"membership": 5, "convenings": 0, "feedback": 0}
+            with pytest.raises(TooManyDeadLetters):
+                await worker.put(0, records(range(6, 500)))
+    assert await db.dead_letters.count_documents({}) == await db.outbox.count_documents({}) == 4
+
+    await sink(client, db, limit=LIMIT).put(0, records(range(6, 500)))  # a release that understands them
+    for id in await waiting(letters):
+        assert await letters.replay(id, OPERATOR)
+    assert (await members(db), await seen(db)) == (498, Seen(head=499))
+
+
+async def test_letters_that_are_settled_or_long_ago_leave_room_for_others(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    worker = sink(client, db, limit=LIMIT)
+    await worker.put(0, broken(range(1, 5), poison=range(1, 5)))
+    with pytest.raises(TooManyDeadLetters):
+        await worker.put(0, broken([5], poison=[5]))
+    (id, *_) = await waiting(letters)
+    await letters.discard(id, OPERATOR)
+    await worker.put(0, broken([5], poison=[5]))
+    await worker.put(0, records(range(6, 206)))
+    await worker.put(0, broken(range(206, 210), poison=range(206, 210)))
+    assert len(await waiting(letters)) == 8
+
+
+async def test_a_few_among_many_stop_nobody(client: Client, db: Database, letters: DeadLetters) -> None:
+    poison = range(10, 500, 25)  # 4 %
+    await sink(client, db, limit=LIMIT).put(0, broken(range(1, 501), poison))
+    assert len(await waiting(letters)) == len(poison)
+
+
+async def test_poison_that_only_folding_shows_is_bounded_too(
+    client: Client, db: Database, letters: DeadLetters, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def choke(self: Fold, unit: Unit, facts: Sequence[Recorded]) -> None:
+        raise ZeroDivisionError
+
+    worker = sink(client, db, limit=LIMIT)
+    with monkeypatch.context() as bad_release:
+        bad_release.setattr(Fold, "project", choke)
+        with pytest.raises(TooManyDeadLetters, match="ZeroDivisionError"):
+            await worker.put(0, records(range(1, 33)))
+        (id, *_) = await waiting(letters)
+        with pytest.raises(StillNotUnderstood, match="ZeroDivisionError"):
+            await letters.replay(id, OPERATOR)
+    assert len(await waiting(letters)) == 4
+    assert (await worker.next_offsets(0))["membership"] == 4
+
+
+# over HTTP
+
+
+@pytest.fixture
+async def http(letters: DeadLetters) -> AsyncIterator[AsyncClient]:
+    async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+        await app({**scope, "state": {"dead_letters": letters, "checks": {}}}, receive, send)
+
+    async with AsyncClient(transport=ASGITransport(with_state), base_url="http://metrics/v1") as http:
+        yield http
+
+
+async def test_operations_staff_list_show_replay_and_discard_over_http(
+    client: Client, db: Database, http: AsyncClient
+) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2, 3]))
+    first = (await http.get("/dead-letters", params={"limit": 1})).json()
+    second = (await http.get("/dead-letters", params={"limit": 1, "after": first["next"]})).json()
+    assert second["next"] is None
+    one, other = first["dead_letters"][0], second["dead_letters"][0]
+    assert (one["position"], one["state"], one["missing"]) == (f"{STREAM}@2", "waiting", True)
+
+    whole = (await http.get(f"/dead-letters/{one['id']}")).json()
+    assert '"joined_on":"2019-02-01"' in whole["value"]
+    assert ["ce_type", "praxis.member-joined.v1"] in whole["headers"]
+
+    assert (await http.post(f"/dead-letters/{one['id']}/replay", json={"by": "ops"})).json() == {
+        "id": one["id"],
+        "folded": True,
+    }
+    nameless = await http.post(f"/dead-letters/{other['id']}/discard", json={"by": "ops"})
+    assert (nameless.status_code, nameless.json()["errors"][0]["field"]) == (422, "why")
+    decided = {"by": "ops", "why": "sent by a test", "at": "2026-01-31T12:00:00Z"}
+    done = (await http.post(f"/dead-letters/{other['id']}/discard", json=decided)).json()
+    assert (done["state"], done["discarded"]) == ("discarded", decided)
+
+    assert (await http.get("/dead-letters")).json()["dead_letters"] == []
+    states = [
+        letter["state"] for letter in (await http.get("/dead-letters", params={"all": True})).json()["dead_letters"]
+    ]
+    assert states == ["replayed", "discarded"]
+    assert (await http.get("/dead-letters/nobody")).json()["type"] == "/problems/unknown-dead-letter"
+    again = await http.post(f"/dead-letters/{other['id']}/replay", json={"by": "ops"})
+    assert (again.status_code, again.json()["type"]) == (409, "/problems/discarded")
