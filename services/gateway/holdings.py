@@ -1,5 +1,6 @@
 """What `metrics` holds, read in one snapshot: what a view is made from cannot change while it is read."""
 
+import asyncio
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Iterable
 from contextlib import asynccontextmanager
@@ -15,6 +16,8 @@ from shared.views.builds import BUILDS, CURRENT, DATABASE, FIRST, Build
 from shared.views.records import Record
 
 R = TypeVar("R", bound=Record)
+
+LOOK_EVERY = timedelta(milliseconds=250)
 
 
 class NotSeenYet(Unavailable):
@@ -106,11 +109,24 @@ class Views:
         Raises:
             NotSeenYet: it would not, even after a bounded wait.
         """
-        if missing := await self._waiting.until_seen(after, self._within):
+        if after and (missing := await self._until_seen(after)):
             raise NotSeenYet(missing)
         async with self._client.start_session(snapshot=True) as session:
-            pointer = await self._db[BUILDS].find_one({"_id": CURRENT}, session=session)
-            self._build = Build(pointer["build"]) if pointer else FIRST
+            await self._look_which_build(session)
             if after and (missing := await unseen(self._db[self._build.heads], after, session)):
                 raise NotSeenYet(missing)
             yield Holdings(self._db, session, self._build)
+
+    async def _until_seen(self, positions: Collection[Position]) -> Collection[Position]:
+        """Wait; those that are still not seen. Another build may take over meanwhile, and only that one goes on."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + self._within.total_seconds()
+        while missing := await self._waiting.until_seen(positions, min(self._within, LOOK_EVERY)):
+            if clock() >= deadline:
+                return missing
+            await self._look_which_build()
+        return []
+
+    async def _look_which_build(self, session: Session | None = None) -> None:
+        pointer = await self._db[BUILDS].find_one({"_id": CURRENT}, session=session)
+        self._build = Build(pointer["build"]) if pointer else FIRST

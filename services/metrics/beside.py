@@ -6,7 +6,7 @@ where the other ends.
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -58,7 +58,7 @@ class Beside:
         self._partitions, self._new_topics = partitions, new_topics
         self._next: dict[TopicPartition, int] = {}
         self._bounds: dict[TopicPartition, int] = {}
-        self._held: dict[int, Offsets] = {}
+        self._stays: Offsets = {}
         self._came: dict[TopicPartition, list[Record]] = defaultdict(list)
         """Records that came and must wait, because the old build has not folded them."""
         self._looked = float("-inf")
@@ -97,26 +97,27 @@ class Beside:
             pause = FIRST_PAUSE_S if self.facts > before else min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
 
-    async def come_to(self, number: int, offsets: Offsets) -> None:
-        """Fold a partition number up to these offsets, which must not be behind it, and stay there until it may go."""
-        self._held[number] = offsets
-        while any(self._next.get(place, 0) < offset for place, offset in offsets.items()):
-            self._moved.clear()
-            await self._moved.wait()
+    async def stay(self, numbers: Iterable[int], offsets: Offsets | None) -> None:
+        """Come to these offsets in some partition numbers, and stay there until it may go on.
 
-    async def stay(self, number: int) -> None:
-        """Stay where it is in a partition number until it may go on."""
-        await self.come_to(number, {place: at for place, at in self._bounds.items() if place.partition == number})
+        They must not be behind it; without any it stays at what was to be folded when it last looked.
+        """
+        chosen = frozenset(numbers)
+        self._stays = {at: to for at, to in (offsets or self._bounds).items() if at.partition in chosen}
+        await self._until_folded(lambda: self._stays)
 
     async def catch_up(self) -> None:
         """Fold all that the old build has folded by now."""
         asked = time.monotonic()
-        while self._looked < asked or any(self._next.get(place, 0) < at for place, at in self._bounds.items()):
+        await self._until_folded(lambda: self._bounds if self._looked >= asked else None)
+
+    def go_on(self) -> None:
+        self._stays = {}
+
+    async def _until_folded(self, offsets: Callable[[], Offsets | None]) -> None:
+        while (wanted := offsets()) is None or any(self._next.get(place, 0) < to for place, to in wanted.items()):
             self._moved.clear()
             await self._moved.wait()
-
-    def go_on(self, number: int) -> None:
-        self._held.pop(number, None)
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
@@ -180,7 +181,7 @@ class Beside:
     def _due(self) -> dict[TopicPartition, Sequence[Record]]:
         due: dict[TopicPartition, Sequence[Record]] = {}
         for place, records in self._came.items():
-            bound = self._held.get(place.partition, self._bounds).get(place, 0)
+            bound = self._stays.get(place, self._bounds.get(place, 0))
             count = len(records) if records and records[-1].offset < bound else _count_below(records, bound)
             if count:
                 due[place], self._came[place] = records[:count], records[count:]

@@ -63,9 +63,11 @@ class Comparison:
             self.differences.append(difference)
 
 
-async def compare(into: Comparison, db: Database, builds: tuple[Build, Build], number: int, session: Session) -> None:
-    """Compare what belongs to a partition number. The old build is read in the session's snapshot, the new one as it
-    is, which must stay as it is meanwhile.
+async def compare(
+    into: Comparison, db: Database, builds: tuple[Build, Build], number: int | None, session: Session
+) -> None:
+    """Compare what belongs to a partition number; all, where that is None. The old build is read in the session's
+    snapshot, the new one as it is, which must stay as it is meanwhile.
     """
     old, new = builds
     seen_before = await _seen(db[old.heads], number, session)
@@ -84,11 +86,11 @@ async def compare(into: Comparison, db: Database, builds: tuple[Build, Build], n
 
 
 async def _seen(
-    heads: AsyncCollection[Document], number: int, session: Session | None = None
+    heads: AsyncCollection[Document], number: int | None, session: Session | None = None
 ) -> dict[str, dict[str, Seen]]:
     """Scope -> stream -> what was seen of it."""
     seen: dict[str, dict[str, Seen]] = defaultdict(dict)
-    async for document in heads.find({"partition": number}, session=session):
+    async for document in heads.find({} if number is None else {"partition": number}, session=session):
         scope = document["_id"].partition("/")[2]
         seen[scope][document["_id"]] = Seen.restored(document)
     return seen

@@ -166,28 +166,25 @@ class Rebuild:
     async def _compare(self, beside: Beside, old: Build, new: Build, partitions: int) -> Comparison:
         comparison = Comparison()
         await take_over_discards(self._client, self._db, new)
-        for number in range(partitions):
+        # new topics may have another number of partitions: then all is compared at once
+        portions = [range(partitions)] if self._new_topics else [range(n, n + 1) for n in range(partitions)]
+        for numbers in portions:
             try:
                 async with self._client.start_session(snapshot=True) as session:
                     stopped_at = await folded_offsets(self._db, old, partitions, session)
-                    if self._new_topics:
-                        await beside.catch_up()
-                        await beside.stay(number)
-                    else:
-                        await beside.come_to(
-                            number, {place: at for place, at in stopped_at.items() if place.partition == number}
-                        )
+                    await beside.stay(numbers, None if self._new_topics else stopped_at)
+                    number = None if self._new_topics else numbers[0]
                     await compare(comparison, self._db, (old, new), number, session)
             except OperationFailure as problem:
                 if problem.code not in SNAPSHOT_IS_GONE:
                     raise
                 raise NotReady(
-                    f"comparing partition {number} took longer than MongoDB keeps what it held: raise its parameter "
-                    f"minSnapshotHistoryWindowInSeconds and run the rebuild again"
+                    f"comparing partition {numbers[0]} took longer than MongoDB keeps what it held: raise its "
+                    f"parameter minSnapshotHistoryWindowInSeconds and run the rebuild again"
                 ) from None
             finally:
-                beside.go_on(number)
-            self._say({"stage": "comparing", "done": number + 1, "total": partitions})
+                beside.go_on()
+            self._say({"stage": "comparing", "done": numbers[-1] + 1, "total": partitions})
         return comparison
 
     async def _flip(self, beside: Beside, old: Build, new: Build, partitions: int) -> None:
