@@ -66,9 +66,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
         sink = KnownSink(client, db, writer.committed)
         follower = Follower(settings.kafka, ["membership"], settings.database, sink, session=settings.session_timeout)
         waiting = Waiting(lambda: db[sink.heads], topics=["membership"])
-        streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed), follower)
+        relay = Relay(db, settings.kafka, writer.committed)
+        streams = Streams(settings, db, relay, follower)
         tasks.start("writer", writer.run())
         tasks.start("streams", streams.run(tasks))
+        tasks.start("outbox age", relay.tell_age())
         yield {
             "writes": PatientWriter(writer, waiting, follower.is_behind),
             "checks": {

@@ -54,9 +54,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     async with connect(settings.mongo) as client, Tasks() as tasks:
         db = client[settings.database]
         writer = Writer(client, db)
-        streams = Streams(settings, db, Relay(db, settings.kafka, writer.committed))
+        relay = Relay(db, settings.kafka, writer.committed)
+        streams = Streams(settings, db, relay)
         tasks.start("writer", writer.run())
         tasks.start("streams", streams.run())
+        tasks.start("outbox age", relay.tell_age())
         yield {
             "writes": writer,
             "organisations": organisations(listed),

@@ -53,6 +53,7 @@ class Processor:
         lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
         async with Tasks() as tasks:
             tasks.start("relay", lease.while_held(relay.run))
+            tasks.start("outbox age", relay.tell_age())
             tasks.start("worker", worker.run())
             try:
                 await stream.start()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -124,6 +124,7 @@ def outgoing(place: Document, message: Message) -> Document:
         "key": message.key,
         "value": message.value,
         "headers": [[name, value] for name, value in message.headers],
+        "put_at": datetime.now(UTC),
     }
 
 

@@ -18,4 +18,10 @@ TRANSACTION_SECONDS = Histogram(
 )
 RELAYED = Counter("praxis_relayed_total", "Messages that Kafka acknowledged", ["topic"])
 RELAY_FAILURES = Counter("praxis_relay_failures_total", "Times that the relay threw its producer away and began again")
-OUTBOX_AGE_SECONDS = Gauge("praxis_outbox_relay_seconds", "How long the last relayed batch took from read to deletion")
+RELAY_SECONDS = Histogram(
+    "praxis_relay_seconds",
+    "From reading a batch of the outbox to having it on Kafka and deleted",
+    buckets=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10, 30],
+)
+OUTBOX_AGE_SECONDS = Gauge("praxis_outbox_age_seconds", "How long the oldest message waits that is not on Kafka yet")
+OUTBOX_MESSAGES = Gauge("praxis_outbox_messages", "Messages that are not on Kafka yet")

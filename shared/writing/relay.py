@@ -6,6 +6,7 @@ A crash, or two relays at once, repeats messages and never loses one.
 import asyncio
 import contextlib
 from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import structlog
@@ -15,12 +16,13 @@ from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
 from shared.mongo import Database, Document
-from shared.writing.metrics import OUTBOX_AGE_SECONDS, RELAY_FAILURES, RELAYED
+from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES, RELAY_FAILURES, RELAY_SECONDS, RELAYED
 
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 2_000
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+TELL_EVERY_S = 5.0
 
 
 class Relay:
@@ -72,13 +74,25 @@ class Relay:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
+    async def tell_age(self) -> None:
+        """Tell Prometheus, for ever, how old the oldest message is; in every process, whichever of them relays."""
+        while True:
+            with contextlib.suppress(PyMongoError):  # it is told again when MongoDB is back
+                # in the order in which WiredTiger stored them: an index of times would cost every write
+                oldest = await self._outbox.find({}, {"put_at": 1}).sort("$natural", 1).limit(1).to_list()
+                now = datetime.now(UTC)
+                since = oldest[0].get("put_at", now) if oldest else now
+                OUTBOX_AGE_SECONDS.set(max((now - since).total_seconds(), 0.0))
+                OUTBOX_MESSAGES.set(await self._outbox.estimated_document_count())
+            await asyncio.sleep(TELL_EVERY_S)
+
     async def _follow(self, producer: AIOKafkaProducer) -> None:
         after: Document | None = None
         while True:
             self._doorbell.clear()
             batch = await self._outbox.find(self._due(after)).sort("_id").limit(AT_ONCE).to_list()
             if batch:
-                with OUTBOX_AGE_SECONDS.time():
+                with RELAY_SECONDS.time():
                     await self._send(producer, batch)
             elif after is None:  # a whole pass found nothing
                 await self._doorbell.wait()

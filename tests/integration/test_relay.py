@@ -152,3 +152,25 @@ async def test_nothing_is_lost_when_kafka_is_killed_and_comes_back(db: Database,
         await asyncio.to_thread(own_kafka.start, "kafka")
         await until_empty(db)
     assert first_times((await published(own_kafka.kafka, topic))["a"]) == list(range(1, 101))
+
+
+async def test_the_age_of_the_oldest_message_is_told_by_whoever_is_there(
+    db: Database, kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(relaying, "TELL_EVERY_S", 0.05)
+    await put(db, topic, "community.one", [2])
+    await asyncio.sleep(0.5)
+    await put(db, topic, "community.one", [1])
+    telling = asyncio.create_task(Relay(db, kafka, asyncio.Event()).tell_age())
+
+    async def is_told(messages: int, least: float, most: float) -> bool:
+        age, count = relaying.OUTBOX_AGE_SECONDS._value.get(), relaying.OUTBOX_MESSAGES._value.get()
+        return count == messages and least <= age <= most
+
+    try:
+        await until(lambda: is_told(2, 0.5, 60))
+        async with relays(db, kafka):
+            await until(lambda: is_told(0, 0, 0))
+    finally:
+        telling.cancel()
+        await asyncio.gather(telling, return_exceptions=True)
