@@ -52,12 +52,14 @@ async def give_up(db: Database) -> Build | None:
 
 
 async def clear(db: Database) -> list[int]:
-    """Drop what belongs to no build that is current or under way; the numbers of those builds."""
+    """Drop what belongs to no build that is current or under way; the numbers of those builds.
+
+    The closed partition documents of a build that was current stay for good: they are what stops whoever wakes up one
+    day and would take a build without any for one that is to be folded from the beginning.
+    """
     kept = {document["build"] async for document in db[BUILDS].find({"_id": {"$in": [CURRENT, NEXT]}})}
     names = await db.list_collection_names()
-    there = {
-        int(found[1]) for name in names if (found := re.fullmatch(r"(?:records|sums|heads|partitions)_(\d+)", name))
-    }
+    there = {int(found[2]) for name in names if (found := re.fullmatch(r"(records|sums|heads)_(\d+)", name))}
     for number in sorted(there - kept):
         await _drop(db, Build(number))
     return sorted(there - kept)
@@ -65,7 +67,8 @@ async def clear(db: Database) -> list[int]:
 
 async def _drop(db: Database, build: Build) -> None:
     for collection in build.collections:
-        await db.drop_collection(collection)
+        if collection != build.partitions or not await db[collection].find_one({"closed_at": {"$exists": True}}):
+            await db.drop_collection(collection)
 
 
 async def flip(

@@ -11,6 +11,7 @@ import json
 import os
 import socket
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
@@ -272,9 +273,14 @@ def _told(comparison: Comparison) -> dict[str, Any]:
 async def _asked() -> bool:
     """Whether the next line on standard input accepts; at its end nobody is there to do so."""
     _say({"stage": "question", "accept": "write 'accept' to let the new build take over in spite of the differences"})
-    reader = asyncio.StreamReader()
-    await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
-    return (await reader.readline()).strip() == b"accept"
+    loop = asyncio.get_running_loop()
+    line: asyncio.Future[str] = loop.create_future()
+
+    def read() -> None:  # in a thread, because it may be a file or a terminal; that of a process that ends, ends
+        loop.call_soon_threadsafe(line.set_result, sys.stdin.readline())
+
+    threading.Thread(target=read, daemon=True).start()
+    return (await line).strip() == "accept"
 
 
 async def _accepted() -> bool:
