@@ -10,6 +10,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from shared.mongo import Database
+from shared.running import told_to_end
 
 log = structlog.get_logger(__name__)
 
@@ -57,7 +58,7 @@ class Lease:
 
     async def while_held(self, work: Callable[[], Awaitable[None]]) -> None:
         """For ever: wait for the lease, then do `work` as long as it is held; work that ends or fails starts again."""
-        while True:
+        while not told_to_end():
             try:
                 held = await self.take()
             except PyMongoError as problem:

@@ -53,6 +53,15 @@ def _watch(task: asyncio.Task[Any]) -> None:
         server.should_exit = True
 
 
+def told_to_end() -> bool:
+    """Whether this task was cancelled, be it that a driver raised an error of its own in the place of that.
+
+    Closing a cursor of a database that is away does so: a loop that only waits for `CancelledError` then never ends.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
+
+
 async def until_done(work: Callable[[], Awaitable[Any]], pause: timedelta = timedelta(seconds=1)) -> None:
     """Do something that needs MongoDB, again and again while that is away."""
     while True:

@@ -13,6 +13,7 @@ from pymongo.errors import PyMongoError
 from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document
 from shared.reading.sink import BeginsBeyond, Folding
+from shared.running import told_to_end
 
 log = structlog.get_logger(__name__)
 
@@ -95,7 +96,7 @@ class Follower:
             LostLog: see `check_log`.
         """
         pause = FIRST_PAUSE_S
-        while True:
+        while not told_to_end():
             try:
                 await self._follow()
             except (KafkaError, PyMongoError, OSError) as problem:

@@ -16,6 +16,7 @@ from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
 from shared.mongo import Database, Document
+from shared.running import told_to_end
 from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES, RELAY_FAILURES, RELAY_SECONDS, RELAYED
 
 log = structlog.get_logger(__name__)
@@ -50,7 +51,7 @@ class Relay:
         watching = asyncio.create_task(self._watch())
         pause = FIRST_PAUSE_S
         try:
-            while True:
+            while not told_to_end():
                 producer = AIOKafkaProducer(
                     bootstrap_servers=self._bootstrap,
                     enable_idempotence=True,
@@ -127,7 +128,7 @@ class Relay:
 
     async def _watch(self) -> None:
         """Ring when another process has written to the outbox."""
-        while True:
+        while not told_to_end():
             self._doorbell.set()  # what came while nobody watched
             with contextlib.suppress(PyMongoError):
                 async with await self._outbox.watch(
