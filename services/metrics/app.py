@@ -16,6 +16,8 @@ from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.settling import DeadLetters
 from services.metrics.stream import Stream
+from services.metrics.watchdog import Watchdog
+from services.metrics.watching import Watching
 from services.metrics.worker import Worker
 from shared.events.fact import SOURCE_TOPICS
 from shared.http.app import application
@@ -23,7 +25,7 @@ from shared.kafka import ensure_topics, topic_name
 from shared.lease import Lease
 from shared.mongo import connect
 from shared.reading.sink import Sink
-from shared.running import Tasks, mongo_check, until_done
+from shared.running import Tasks, kafka_check, mongo_check, until_done
 from shared.views.builds import Build
 from shared.writing.relay import Relay
 
@@ -51,18 +53,21 @@ class Processor:
         committed = asyncio.Event()
         relay = Relay(self.db, settings.kafka, committed)
         lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
-        async with Tasks() as tasks:
-            tasks.start("relay", lease.while_held(relay.run))
-            tasks.start("outbox age", relay.tell_age())
-            tasks.start("worker", worker.run())
-            try:
-                await stream.start()
-                self.waits_for = None
-                async with Tasks() as beside:
-                    beside.start("hint", worker.hint())
-                    await stream.wait_until_stopped()
-            finally:
-                await stream.stop()
+        watching = Watching(settings.kafka, settings.partitions, self.db, self.current, stream, worker)
+        with Watchdog(settings.stuck_after) as watchdog:
+            async with Tasks() as tasks:
+                tasks.start("relay", lease.while_held(relay.run))
+                tasks.start("outbox age", relay.tell_age())
+                tasks.start("worker", worker.run())
+                tasks.start("watching", watching.run(watchdog))
+                try:
+                    await stream.start()
+                    self.waits_for = None
+                    async with Tasks() as beside:
+                        beside.start("hint", worker.hint())
+                        await stream.wait_until_stopped()
+                finally:
+                    await stream.stop()
         raise stream.lost or RuntimeError("Faust stopped by itself: see the lines above")
 
     async def _prepare(self) -> None:
@@ -92,7 +97,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     async with Tasks() as tasks:
         tasks.start("processor", processor.run())
         yield {
-            "checks": {"mongo": mongo_check(processor.client), "stream": processor.check},
+            "checks": {
+                "mongo": mongo_check(processor.client),
+                "kafka": kafka_check(processor.settings.kafka),
+                "stream": processor.check,
+            },
             "dead_letters": DeadLetters(processor.client, processor.db),
         }
     await processor.client.close()

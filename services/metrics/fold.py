@@ -55,6 +55,8 @@ class Fold:
         await db[self._build.sums].create_indexes(by_sum)
         for name in (self._build.heads, self._build.partitions):
             await db[name].create_index("partition")
+        incomplete = {"missing.0": {"$exists": True}}
+        await db[self._build.heads].create_index("head", name="incomplete", partialFilterExpression=incomplete)
 
 
 def _change(id: str, news: News, partition: int, held: Held) -> UpdateOne:

@@ -13,6 +13,7 @@ import yarl
 from aiokafka import TopicPartition
 from faust.transport.drivers import aiokafka as driver
 
+from services.metrics.metrics import REBALANCES
 from services.metrics.settings import Settings
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
@@ -51,7 +52,6 @@ class BatchConsumer(driver.Consumer):
             raise
         await self.seek_wait(stored)
         log.info("partitions.assigned", count=len(stored), generation=self.app.consumer_generation_id)
-        self.app.assigned = len(stored)
         return stored
 
     async def hint(self, offsets: Mapping[TopicPartition, int]) -> None:
@@ -90,7 +90,9 @@ class Stream(faust.App):
         self.sink = sink
         self.wanted = asyncio.Event()
         self.polls: asyncio.Queue[tuple[int, Poll]] = asyncio.Queue()
-        self.assigned = 0
+        self.places: frozenset[TopicPartition] = frozenset()
+        """The partitions that are folded here, as far as this worker knows."""
+        self.on_partitions_assigned.connect(_note_assigned)
         self.lost: LostLog | None = None
         for topic in SOURCE_TOPICS:  # an idle agent per topic keeps the subscription
             self.agent(self.topic(topic_name(topic), value_serializer="raw", key_serializer="raw"), name=topic)(_idle)
@@ -100,6 +102,12 @@ class Stream(faust.App):
         """The consumer, by the type that the transport makes."""
         assert isinstance(self.consumer, BatchConsumer)
         return self.consumer
+
+
+async def _note_assigned(app: Any, /, *assigned: Any, **_: Any) -> None:
+    (places,) = assigned
+    REBALANCES.inc()
+    app.places = frozenset(TopicPartition(*place) for place in places)
 
 
 async def _idle(stream: Any) -> None:

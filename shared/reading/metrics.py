@@ -1,6 +1,6 @@
 """What a reader tells Prometheus about itself."""
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import Counter, Histogram
 
 FACTS = Counter("praxis_facts_folded_total", "Facts folded for the first time")
 DEAD_LETTERS = Counter("praxis_dead_letters_total", "Records that could not be understood")
@@ -16,4 +16,3 @@ COMMIT_SECONDS = Histogram(
     "Folding and committing one batch of one partition",
     buckets=[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 2, 10],
 )
-LAG_FACTS = Gauge("praxis_lag_facts", "Records on Kafka that are not folded yet", ["topic", "partition"])

@@ -16,6 +16,7 @@ from shared.kafka import Message, ensure_topics
 from shared.mongo import Database
 from shared.writing import relay as relaying
 from shared.writing.ledger import outgoing
+from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES
 from shared.writing.relay import AT_ONCE, Relay
 from tests.integration.waiting import until
 
@@ -164,8 +165,8 @@ async def test_the_age_of_the_oldest_message_is_told_by_whoever_is_there(
     telling = asyncio.create_task(Relay(db, kafka, asyncio.Event()).tell_age())
 
     async def is_told(messages: int, least: float, most: float) -> bool:
-        age, count = relaying.OUTBOX_AGE_SECONDS._value.get(), relaying.OUTBOX_MESSAGES._value.get()
-        return count == messages and least <= age <= most
+        age: float = OUTBOX_AGE_SECONDS._value.get()
+        return OUTBOX_MESSAGES._value.get() == messages and least <= age <= most
 
     try:
         await until(lambda: is_told(2, 0.5, 60))

@@ -1,0 +1,19 @@
+"""What the metrics processor tells Prometheus about itself, beside what every reader and every relay tells."""
+
+from prometheus_client import Counter, Gauge
+
+PLACE = ["topic", "partition"]
+
+LAG_FACTS = Gauge("praxis_lag_facts", "Records on Kafka that are not folded yet", PLACE)
+LAG_SECONDS = Gauge("praxis_lag_seconds", "How long the oldest of them has been on Kafka", PLACE)
+LAG_TREND = Gauge(
+    "praxis_lag_trend",
+    "Seconds of lag gained per second, over the last minute: 1 where nothing is folded, below 0 while it catches up",
+    PLACE,
+)
+ASSIGNED = Gauge("praxis_partitions_assigned", "Partitions of topics that this worker folds")
+REBALANCES = Counter("praxis_rebalances_total", "Times that this worker was assigned partitions anew")
+STOPPED = Gauge("praxis_worker_stopped", "1 where too many dead letters have stopped this worker")
+STUCK_SECONDS = Gauge("praxis_worker_stuck_seconds", "How long facts have waited while nothing was folded")
+MISSING = Gauge("praxis_missing_versions", "Facts that are missing: the figures that would count them are incomplete")
+DEAD_LETTERS_WAITING = Gauge("praxis_dead_letters_waiting", "Dead letters that nobody has replayed or discarded yet")

@@ -1,0 +1,154 @@
+"""Looks, every few seconds, how far reading is behind and what is missing; tells Prometheus and the watchdog.
+
+It asks Kafka by a consumer of its own and MongoDB for what is folded: what Faust believes of itself may be wrong.
+"""
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Awaitable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import TypeVar
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
+
+from services.metrics.beside import folded_offsets, places
+from services.metrics.builds import CurrentBuild
+from services.metrics.dead_letters import WAITING
+from services.metrics.lag import Offsets, Trend, behind
+from services.metrics.metrics import (
+    ASSIGNED,
+    DEAD_LETTERS_WAITING,
+    LAG_FACTS,
+    LAG_SECONDS,
+    LAG_TREND,
+    MISSING,
+    STOPPED,
+    STUCK_SECONDS,
+)
+from services.metrics.stream import Stream
+from services.metrics.watchdog import Watchdog
+from services.metrics.worker import Worker
+from shared.mongo import Database
+from shared.views.builds import Build
+
+log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+LOOK_EVERY = timedelta(seconds=5)
+ANSWERS_WITHIN_S = 5.0
+AWAY = (KafkaError, PyMongoError, OSError, TimeoutError)
+SMALLEST_FETCH = 1
+"""Bytes: Kafka then gives one batch of records, whatever its size."""
+
+
+class Watching:
+    """Watches one worker. Kafka or MongoDB being away is no fault of its own, and no lack of progress."""
+
+    def __init__(
+        self, bootstrap: str, partitions: int, db: Database, current: CurrentBuild, stream: Stream, worker: Worker
+    ) -> None:
+        self._bootstrap, self._partitions = bootstrap, partitions
+        self._db, self._current, self._stream, self._worker = db, current, stream, worker
+        self._folded: Offsets = {}
+        self._trends: dict[TopicPartition, Trend] = defaultdict(Trend)
+        self._told: set[TopicPartition] = set()
+
+    async def run(self, watchdog: Watchdog) -> None:
+        while True:
+            consumer = AIOKafkaConsumer(
+                bootstrap_servers=self._bootstrap, group_id=None, max_partition_fetch_bytes=SMALLEST_FETCH
+            )
+            try:
+                await _in_time(consumer.start())
+                while True:
+                    await self._look(consumer, watchdog)
+                    await asyncio.sleep(LOOK_EVERY.total_seconds())
+            except AWAY as problem:
+                log.warning("watching.out_of_reach", reason=repr(problem))
+                watchdog.all_is_well()
+            finally:
+                with suppress(*AWAY):
+                    await _in_time(consumer.stop())
+            await asyncio.sleep(LOOK_EVERY.total_seconds())
+
+    async def _look(self, consumer: AIOKafkaConsumer, watchdog: Watchdog) -> None:
+        """
+        Raises:
+            *AWAY: Kafka or MongoDB does not answer, so nothing can be said about progress.
+        """
+        build = self._current.build
+        ends: Offsets = await _in_time(consumer.end_offsets(places(self._partitions)))
+        folded = await _in_time(folded_offsets(self._db, build, self._partitions))
+        lag = behind(folded, ends)
+        self._judge(lag, folded, watchdog)
+        try:
+            await _in_time(self._tell(consumer, build, lag, folded))
+        except AWAY as problem:
+            log.warning("watching.not_told", reason=repr(problem))
+
+    async def _tell(self, consumer: AIOKafkaConsumer, build: Build, lag: Offsets, folded: Offsets) -> None:
+        await self._tell_missing(build)
+        self._tell_lag(lag, await _appended_at(consumer, {place: folded[place] for place in lag if self._owns(place)}))
+
+    def _owns(self, place: TopicPartition) -> bool:
+        return place in self._stream.places
+
+    def _judge(self, lag: Offsets, folded: Offsets, watchdog: Watchdog) -> None:
+        """One that has no partitions may have lost them for good: it looks at all, at which others work as well."""
+        of_mine = [place for place in lag if self._owns(place)] if self._stream.places else list(lag)
+        moved = any(folded[place] != self._folded.get(place) for place in self._stream.places or folded)
+        self._folded = folded
+        if moved or not of_mine or self._worker.stopped:
+            watchdog.all_is_well()
+        else:
+            first = of_mine[0]
+            facts, where = sum(lag[place] for place in of_mine), f"{first.topic}, partition {first.partition}"
+            watchdog.worry(f"{facts} facts wait, from offset {folded[first]} of {where} on, and nothing is folded")
+            log.warning("worker.makes_no_progress", facts=facts, since_s=watchdog.silent_s)
+        STUCK_SECONDS.set(watchdog.silent_s)
+        STOPPED.set(bool(self._worker.stopped))
+
+    def _tell_lag(self, lag: Offsets, appended_at: Mapping[TopicPartition, float]) -> None:
+        now, mine = time.time(), set(self._stream.places)
+        ASSIGNED.set(len(mine))
+        for place in self._told - mine:
+            self._trends.pop(place, None)
+            for gauge in (LAG_FACTS, LAG_SECONDS, LAG_TREND):
+                gauge.remove(*place)
+        for place in mine:
+            seconds = max(now - appended_at[place], 0.0) if place in appended_at else 0.0
+            LAG_FACTS.labels(*place).set(lag.get(place, 0))
+            LAG_SECONDS.labels(*place).set(seconds)
+            LAG_TREND.labels(*place).set(self._trends[place].add(time.monotonic(), seconds))
+        self._told = mine
+
+    async def _tell_missing(self, build: Build) -> None:
+        incomplete = self._db[build.heads].find({"missing.0": {"$exists": True}}, {"missing": 1})
+        MISSING.set(sum([len(head["missing"]) async for head in incomplete]))
+        DEAD_LETTERS_WAITING.set(await self._db.dead_letters.count_documents(WAITING))
+
+
+async def _in_time(answer: Awaitable[T]) -> T:
+    return await asyncio.wait_for(answer, ANSWERS_WITHIN_S)
+
+
+async def _appended_at(consumer: AIOKafkaConsumer, offsets: Offsets) -> dict[TopicPartition, float]:
+    """When the records at these offsets came onto Kafka, in seconds since 1970."""
+    if not offsets:
+        return {}
+    consumer.assign(list(offsets))
+    for place, offset in offsets.items():
+        consumer.seek(place, offset)
+    found: dict[TopicPartition, float] = {}
+    while still := [place for place in offsets if place not in found]:
+        for place, records in (await consumer.getmany(*still, timeout_ms=1_000)).items():
+            if records:
+                found[place] = records[0].timestamp / 1_000
+    consumer.assign([])
+    return found
