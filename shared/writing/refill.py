@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import structlog
 from pymongo.errors import BulkWriteError
 
+from shared.events import convenings, feedback, membership  # noqa: F401 - a fact is known once its module is imported
 from shared.kafka import encode
 from shared.lease import Lease
 from shared.mongo import DUPLICATE_KEY, Database, Document

@@ -1,0 +1,190 @@
+"""A refill on real engines: every stream in its order beside live writing, and on where it was after it was killed."""
+
+import asyncio
+import sys
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+import pytest
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from ulid import ULID
+
+from deploy.local.system import System
+from shared.events.fact import Stream
+from shared.kafka import decode, ensure_topics, topic_name
+from shared.lease import Lease
+from shared.mongo import Client, Database, transact
+from shared.reading.follower import read_anew
+from shared.reading.sink import BeginsBeyond, Sink
+from shared.writing.ledger import Ledger
+from shared.writing.refill import AT_ONCE, Refill
+from shared.writing.relay import Relay
+from shared.writing.store import make_collections
+from tests.builders import member_joined
+from tests.integration.test_metrics_worker import PARTITIONS, ROOT
+from tests.integration.test_sink import Counting, batch, count, keep_letters
+from tests.integration.waiting import until
+
+TOPIC = topic_name("membership")
+PLACES = [TopicPartition(TOPIC, number) for number in range(PARTITIONS)]
+
+
+class Service:
+    """The part of a writing service that writes: facts of some streams, and a relay under its lease."""
+
+    def __init__(self, client: Client, db: Database, kafka: str, streams: int) -> None:
+        self._client, self._db = client, db
+        self.streams = sorted(Stream("membership", "community", f"c-{ULID()}".lower()) for _ in range(streams))
+        self.heads = dict.fromkeys(self.streams, 0)
+        self._committed = asyncio.Event()
+        self._relaying = Lease(db, "relay", "service").while_held(Relay(db, kafka, self._committed).run)
+
+    async def __aenter__(self) -> "Service":
+        await make_collections(self._db, ())
+        self._relay = asyncio.create_task(self._relaying)
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        self._relay.cancel()
+        await asyncio.gather(self._relay, return_exceptions=True)
+
+    async def write(self, stream: Stream, facts: int = 1) -> None:
+        async def body(session: object) -> None:
+            ledger = Ledger(self._db, session, datetime.now(UTC))  # type: ignore[arg-type]
+            await ledger.know([stream])
+            for _ in range(facts):
+                ledger.append(stream, member_joined(str(ULID()).lower()), "")
+            await ledger.write()
+
+        await transact(self._client, body)
+        self.heads[stream] += facts
+        self._committed.set()
+
+    async def write_here_and_there(self, until_done: Callable[[], bool]) -> None:
+        """Write on in all streams, those first whose turn in a refill comes last."""
+        while not until_done():
+            for stream in reversed(self.streams):
+                await self.write(stream)
+
+    async def until_sent(self) -> None:
+        async def is_empty() -> bool:
+            return await self._db.outbox.find_one() is None
+
+        await until(is_empty)
+
+
+@pytest.fixture
+async def kafka(own_kafka: System) -> str:
+    await ensure_topics(own_kafka.kafka, [TOPIC], partitions=PARTITIONS, replication=1)
+    return own_kafka.kafka
+
+
+async def ends(kafka: str) -> Mapping[TopicPartition, int]:
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
+    await consumer.start()
+    try:
+        found: Mapping[TopicPartition, int] = await consumer.end_offsets(PLACES)
+        return found
+    finally:
+        await consumer.stop()
+
+
+async def versions(
+    kafka: str, streams: Sequence[Stream], begin: Mapping[TopicPartition, int]
+) -> dict[Stream, list[int]]:
+    """What stands on Kafka of these streams from some offsets on, in the order of the log."""
+    to, found = await ends(kafka), defaultdict[Stream, list[int]](list)
+    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, auto_offset_reset="earliest")
+    await consumer.start()
+    try:
+        consumer.assign(PLACES)
+        for place, offset in begin.items():
+            consumer.seek(place, offset)
+        while [place for place in PLACES if await consumer.position(place) < to[place]]:
+            for records in (await consumer.getmany(timeout_ms=200)).values():
+                for record in records:
+                    recorded = decode(record)
+                    if recorded.stream in streams:
+                        found[recorded.stream].append(recorded.version)
+    finally:
+        await consumer.stop()
+    return found
+
+
+async def test_every_stream_comes_again_from_its_first_fact_on_and_what_is_written_meanwhile_follows(
+    client: Client, db: Database, kafka: str
+) -> None:
+    async with Service(client, db, kafka, streams=40) as service:
+        for stream in service.streams:
+            await service.write(stream, facts=150)
+        await service.until_sent()
+        begin = await ends(kafka)
+        refilling = asyncio.create_task(Refill(db, kafka, "membership", "a").run())
+        writing = asyncio.create_task(service.write_here_and_there(refilling.done))
+        assert await refilling >= 40 * 150
+        await writing
+        await service.until_sent()
+        found = await versions(kafka, service.streams, begin)
+    assert sum(service.heads.values()) > 40 * 150 + 40, "it was written meanwhile"
+    for stream in service.streams:
+        # before the service's own relay stood by, and after it took over again, facts may come twice
+        again = found[stream][found[stream].index(1) :]
+        firsts = list(dict.fromkeys(again))
+        assert firsts == list(range(1, service.heads[stream] + 1)), stream
+    assert await db.refills.find_one() is None
+
+
+async def test_killed_half_way_it_goes_on_where_it_was(client: Client, db: Database, kafka: str) -> None:
+    async with Service(client, db, kafka, streams=20) as service:
+        for stream in service.streams:
+            await service.write(stream, facts=400)
+        await service.until_sent()
+        begin = await ends(kafka)
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", REFILLING, own_mongo(client), db.name, kafka), cwd=ROOT
+        )
+
+        async def is_half_way() -> bool:
+            return await db.refills.find_one({"count": {"$gte": AT_ONCE}}) is not None
+
+        await until(is_half_way)
+        process.kill()
+        await process.wait()
+        left = await Refill(db, kafka, "membership", "another").run()
+        assert 0 < left <= 20 * 400 - AT_ONCE
+        await service.until_sent()
+        found = await versions(kafka, service.streams, begin)
+    for stream in service.streams:
+        assert sorted(set(found[stream])) == list(range(1, 401)), stream
+
+
+REFILLING = """
+import asyncio, sys
+from shared.mongo import connect
+from shared.writing.refill import Refill
+mongo, database, kafka = sys.argv[1:]
+asyncio.run(Refill(connect(mongo)[database], kafka, "membership", "killed").run())
+"""
+
+
+def own_mongo(client: Client) -> str:
+    host, port = next(iter(client.nodes))
+    return f"mongodb://{host}:{port}/?replicaSet=rs0"
+
+
+async def test_a_reader_begins_anew_on_new_topics_and_counts_nothing_twice(client: Client, db: Database) -> None:
+    for name in ("counts", "heads", "partitions", "letters"):
+        await db.create_collection(name)
+    sleeper = Sink(client, db, ["membership"], Counting(), keep_letters, cached=9)
+    await sleeper.put(0, batch("membership", range(5)))
+    await read_anew(db, ["membership"])
+    reader = Sink(client, db, ["membership"], Counting(), keep_letters, cached=9)
+    assert await reader.next_offsets(0) == {"membership": 0}
+    with pytest.raises(BeginsBeyond):
+        await reader.put(0, batch("membership", range(5, 7)))
+    await reader.put(0, batch("membership", range(5)))
+    assert await count(db) == 5
+    await sleeper.put(0, batch("membership", range(5, 6)))  # as many as it trusts, but not the log that it trusts
+    await reader.put(0, batch("membership", range(5, 8)))
+    assert await count(db) == 8
