@@ -16,7 +16,6 @@ from shared.measures.catalogue import SUMMED
 from shared.measures.measure import contributions
 from shared.views.records import RECORDS, Record
 
-
 Added = Mapping[tuple[str, str, str], int]
 """What a record adds to the sums: (measure, key, day) -> delta."""
 
