@@ -143,7 +143,7 @@ MISTAKES = (
         "cache-trusted",
         "what a transaction left in memory is trusted although it was not committed",
         [Change(SINK, "self._trusted.pop(number, None)", "self._trusted.get(number)")],
-        [("paused-worker", 1), ("primary", 0)],
+        [("primary", 0), ("paused-worker", 1)],
     ),
 )
 
