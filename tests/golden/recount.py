@@ -1,0 +1,119 @@
+"""The figures of a history once more, by plain counting that knows nothing of records, contributions and batches."""
+
+import calendar
+import json
+import math
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from itertools import pairwise
+from typing import Any
+
+from tests.faults import recompute
+from tests.golden.figures import DAYS, Figures, Line
+
+Fact = dict[str, Any]
+FOR_EVER = "9999-12-31"
+
+
+def recounted(lines: Sequence[Line]) -> Figures:
+    facts = {(fact["stream"], fact["version"]): fact for fact in map(_plain, lines)}
+    by_scope = defaultdict[str, list[Fact]](list)
+    for fact in facts.values():
+        by_scope[fact["stream"].partition("/")[2]].append(fact)
+    communities = {scope: about for scope, about in sorted(by_scope.items()) if scope.startswith("community.")}
+    came = {fact["data"]["person_id"] for fact in facts.values() if recompute.named(fact) == "person-attended"}
+    return {
+        "sums": {day: _sums(by_scope, day) for day in DAYS},
+        "retention": {scope: _retention(about) for scope, about in communities.items()},
+        "nps": {scope: _nps(about) for scope, about in communities.items()},
+        "distinct-participants": len(came),
+    }
+
+
+def _plain(line: Line) -> Fact:
+    data = {name: _last_day(name, value) for name, value in json.loads(line["value"]).items()}
+    headers = line["headers"]
+    place = {"stream": headers["ce_subject"], "version": int(headers["ce_sequence"]), "type": headers["ce_type"]}
+    return {**place, "data": data}
+
+
+def _last_day(name: str, value: Any) -> Any:
+    """A date that is coarse counts from its last day on."""
+    if not (name.endswith(("_on", "_from")) and isinstance(value, str) and re.fullmatch(r"[\d-]{4,10}", value)):
+        return value
+    year, month, day = (*(int(part) for part in value.split("-")), None, None)[:3]
+    month = month or 12
+    return f"{year:04d}-{month:02d}-{day or calendar.monthrange(year or 0, month)[1]:02d}"
+
+
+def _sums(by_scope: Mapping[str, Sequence[Fact]], day: str) -> Figures:
+    found: Figures = {}
+    for scope, about in sorted(by_scope.items()):
+        counted: Mapping[tuple[str, str], int] = {}
+        if scope.startswith("community."):
+            counted = recompute.community_figures(about, day)
+        elif scope.startswith("innovation."):
+            counted = recompute.innovation_figures(about, day)
+        for (measure, key), value in counted.items():
+            if value:
+                found.setdefault(scope, {}).setdefault(measure, {})[key] = value
+    return found
+
+
+def _retention(facts: Sequence[Fact]) -> Figures:
+    """Convening -> the share that came to the next one too, and of how many."""
+    held = {
+        fact["data"]["convening_id"]: fact["data"]["held_on"]
+        for fact in recompute.in_order(facts)
+        if recompute.named(fact) == "convening-held"
+    }
+    taken = {fact["data"]["convening_id"] for fact in facts if recompute.named(fact) == "attendance-taken"}
+    came = defaultdict[str, set[str]](set)
+    for fact in facts:
+        if recompute.named(fact) == "person-attended":
+            came[fact["data"]["convening_id"]].add(fact["data"]["person_id"])
+    names = sorted(held, key=lambda name: (held[name], name))
+    shares: Figures = {names[-1]: [None, 0]} if names else {}
+    for convening, following in pairwise(names):
+        if convening in taken and following in taken:
+            stayed = {person for person in came[convening] if not _has_left(facts, person, held[following])}
+            again = len(stayed & came[following])
+            shares[convening] = [again / len(stayed) if stayed else None, len(stayed)]
+        else:
+            shares[convening] = [None, 0]
+    return shares
+
+
+def _has_left(facts: Sequence[Fact], person: str, day: str) -> bool:
+    """Whether somebody was a member by a day and is none on it."""
+    spans: list[tuple[str, str, str]] = []
+    for fact in recompute.in_order(facts):
+        data = fact["data"]
+        if data.get("person_id") != person:
+            continue
+        if recompute.named(fact) == "member-joined":
+            spans.append((data["role"], data["joined_on"], FOR_EVER))
+        elif recompute.named(fact) == "member-left":
+            open_one = (data["role"], data["joined_on"], FOR_EVER)
+            spans = [(*one[:2], data["left_on"]) if one == open_one else one for one in spans]
+    begun = [(since, until) for _, since, until in spans if since <= day]
+    return bool(begun) and all(until <= day for _, until in begun)
+
+
+def _nps(facts: Sequence[Fact]) -> list[Any]:
+    """Points, interval and n."""
+    scores = [
+        int(given["answer"])
+        for fact in facts
+        if recompute.named(fact) == "response-received"
+        for given in fact["data"]["answers"]
+        if given["question_id"] == "recommend"
+    ]
+    if not scores:
+        return [None, [], 0]
+    n, up, down = len(scores), sum(score >= 9 for score in scores), sum(score <= 6 for score in scores)
+    p, q = (up + 0.75) / (n + 3), (down + 0.75) / (n + 3)
+    half = 1.96 * math.sqrt((p + q - (p - q) ** 2) / (n + 3))
+    interval = [round(100 * max(p - q - half, -1), 1), round(100 * min(p - q + half, 1), 1)]
+    return [round(100 * (up - down) / n, 1), interval, n]
