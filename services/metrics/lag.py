@@ -8,8 +8,8 @@ from aiokafka import TopicPartition
 
 Offsets = Mapping[TopicPartition, int]
 
-OVER_S = 60.0
-"""The trend is that of the last minute."""
+OVER_S = 30.0
+"""The trend is that of so many seconds."""
 
 
 def behind(following: Offsets, ends: Offsets) -> dict[TopicPartition, int]:
@@ -19,7 +19,7 @@ def behind(following: Offsets, ends: Offsets) -> dict[TopicPartition, int]:
 
 @dataclass
 class Trend:
-    """The lag of one partition, as it was seen over the last minute."""
+    """The lag of one partition, as it was seen of late."""
 
     _seen: deque[tuple[float, float]] = field(default_factory=deque)
 

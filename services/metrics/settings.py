@@ -20,8 +20,8 @@ class Settings(BaseSettings):
     replication: int = 1
     group: str = "metrics"
     session_timeout: timedelta = timedelta(seconds=15)
-    most_cached: int = 50_000
-    """Documents of a kind and partition that are kept from one transaction to the next."""
+    most_cached: int = 10_000
+    """Documents of a kind and partition that are kept from one transaction to the next: some 3 kB each."""
     dead_letter_share: float = USUAL.share
     dead_letters_of_last: int = USUAL.of_last
     dead_letters_at_least: int = USUAL.at_least

@@ -6,7 +6,7 @@ It asks Kafka by a consumer of its own and MongoDB for what is folded: what Faus
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Iterable
 from contextlib import suppress
 from datetime import timedelta
 from typing import TypeVar
@@ -41,10 +41,10 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 
 LOOK_EVERY = timedelta(seconds=5)
-ANSWERS_WITHIN_S = 5.0
+ANSWERS_WITHIN_S = 10.0
 AWAY = (KafkaError, PyMongoError, OSError, TimeoutError)
-SMALLEST_FETCH = 1
-"""Bytes: Kafka then gives one batch of records, whatever its size."""
+FETCHED_BYTES = 32 * 1024
+"""Of each partition that is behind: one batch of the relay's, of which the first record tells the time."""
 
 
 class Watching:
@@ -62,7 +62,7 @@ class Watching:
     async def run(self, watchdog: Watchdog) -> None:
         while True:
             consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap, group_id=None, max_partition_fetch_bytes=SMALLEST_FETCH
+                bootstrap_servers=self._bootstrap, group_id=None, max_partition_fetch_bytes=FETCHED_BYTES
             )
             try:
                 await _in_time(consumer.start())
@@ -93,16 +93,25 @@ class Watching:
             log.warning("watching.not_told", reason=repr(problem))
 
     async def _tell(self, consumer: AIOKafkaConsumer, build: Build, lag: Offsets, folded: Offsets) -> None:
+        mine = set(self._stream.places)
+        self._forget(self._told - mine)
+        self._told = mine
+        ASSIGNED.set(len(mine))
+        for place in mine:
+            LAG_FACTS.labels(*place).set(lag.get(place, 0))
         await self._tell_missing(build)
-        self._tell_lag(lag, await _appended_at(consumer, {place: folded[place] for place in lag if self._owns(place)}))
-
-    def _owns(self, place: TopicPartition) -> bool:
-        return place in self._stream.places
+        appended_at = await _appended_at(consumer, {place: folded[place] for place in lag if place in mine})
+        now = time.time()
+        for place in mine:
+            seconds = max(now - appended_at.get(place, now), 0.0)
+            LAG_SECONDS.labels(*place).set(seconds)
+            LAG_TREND.labels(*place).set(self._trends[place].add(time.monotonic(), seconds))
 
     def _judge(self, lag: Offsets, folded: Offsets, watchdog: Watchdog) -> None:
         """One that has no partitions may have lost them for good: it looks at all, at which others work as well."""
-        of_mine = [place for place in lag if self._owns(place)] if self._stream.places else list(lag)
-        moved = any(folded[place] != self._folded.get(place) for place in self._stream.places or folded)
+        concerned = self._stream.places or folded
+        of_mine = [place for place in lag if place in concerned]
+        moved = any(folded[place] != self._folded.get(place) for place in concerned)
         self._folded = folded
         if moved or not of_mine or self._worker.stopped:
             watchdog.all_is_well()
@@ -114,19 +123,12 @@ class Watching:
         STUCK_SECONDS.set(watchdog.silent_s)
         STOPPED.set(bool(self._worker.stopped))
 
-    def _tell_lag(self, lag: Offsets, appended_at: Mapping[TopicPartition, float]) -> None:
-        now, mine = time.time(), set(self._stream.places)
-        ASSIGNED.set(len(mine))
-        for place in self._told - mine:
+    def _forget(self, places: Iterable[TopicPartition]) -> None:
+        """So that those who sum over workers do not count what others have taken over."""
+        for place in places:
             self._trends.pop(place, None)
             for gauge in (LAG_FACTS, LAG_SECONDS, LAG_TREND):
                 gauge.remove(*place)
-        for place in mine:
-            seconds = max(now - appended_at[place], 0.0) if place in appended_at else 0.0
-            LAG_FACTS.labels(*place).set(lag.get(place, 0))
-            LAG_SECONDS.labels(*place).set(seconds)
-            LAG_TREND.labels(*place).set(self._trends[place].add(time.monotonic(), seconds))
-        self._told = mine
 
     async def _tell_missing(self, build: Build) -> None:
         incomplete = self._db[build.heads].find({"missing.0": {"$exists": True}}, {"missing": 1})

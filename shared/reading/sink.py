@@ -120,7 +120,7 @@ Bury = Callable[[Unit, Sequence[DeadLetter]], Awaitable[None]]
 
 
 class Halt(Exception):
-    """Go no further: nothing of the batch was folded, and coming again would not help by itself."""
+    """Go no further: this record must not be passed, and coming again would not help by itself."""
 
 
 class Closed(Exception):
@@ -196,7 +196,8 @@ class Sink:
         A batch that cannot be folded is halved until the culprit stands alone, which becomes a dead letter.
 
         Raises:
-            BeginsBeyond, Halt, Closed: nothing was folded.
+            BeginsBeyond, Closed: nothing was folded.
+            Halt: what stands before the record that must not be passed is folded, and nothing else.
         """
         if sum(map(len, records.values())) > MOST_AT_ONCE:
             for half in _halves(records):
@@ -205,7 +206,7 @@ class Sink:
         try:
             async with self._room:
                 folded = await self._commit(number, records)
-        except (BeginsBeyond, Halt, Closed):
+        except (BeginsBeyond, Closed):
             raise
         except Exception as problem:
             if isinstance(problem, PyMongoError) and not isinstance(problem, OF_A_DOCUMENT):
@@ -214,6 +215,8 @@ class Sink:
                 for half in _halves(records):
                     await self.put(number, half)
                 return
+            if isinstance(problem, Halt):
+                raise
             reason = repr(problem)[:LONGEST_REASON]
             trace = None if isinstance(problem, OF_A_DOCUMENT) else problem  # MongoDB's repeats the whole document
             log.error("fact.not_folded", partition=number, reason=reason, exc_info=trace)

@@ -246,9 +246,9 @@ async def test_a_reader_that_understands_too_little_stops_before_it_buries_more(
         for worker in (sink(client, db, limit=LIMIT), sink(client, db, limit=LIMIT)):  # as if started again
             with pytest.raises(TooManyDeadLetters, match="5 of the last 6 records of partition 0 could not be"):
                 await worker.put(0, records([6]))
-            assert await worker.next_offsets(0) == {"membership": 5, "convenings": 0, "feedback": 0}
             with pytest.raises(TooManyDeadLetters):
                 await worker.put(0, records(range(6, 500)))
+            assert await worker.next_offsets(0) == {"membership": 5, "convenings": 0, "feedback": 0}
     assert await db.dead_letters.count_documents({}) == await db.outbox.count_documents({}) == 4
 
     await sink(client, db, limit=LIMIT).put(0, records(range(6, 500)))  # a release that understands them
@@ -270,6 +270,21 @@ async def test_letters_that_are_settled_or_long_ago_leave_room_for_others(
     await worker.put(0, records(range(6, 206)))
     await worker.put(0, broken(range(206, 210), poison=range(206, 210)))
     assert len(await waiting(letters)) == 8
+
+
+async def test_what_can_be_borne_of_a_batch_is_buried_so_that_somebody_can_look_at_it(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    worker = sink(client, db, limit=LIMIT)
+    batch = broken(range(1, 50), poison=range(20, 30))
+    for stopped_at in (23, 27):
+        with pytest.raises(TooManyDeadLetters):
+            await worker.put(0, batch)
+        assert (await worker.next_offsets(0))["membership"] == stopped_at
+        for id in await waiting(letters):
+            await letters.discard(id, OPERATOR)
+    await worker.put(0, batch)
+    assert (await members(db), await seen(db)) == (38, Seen(head=49, missing={28, 29}))
 
 
 async def test_a_few_among_many_stop_nobody(client: Client, db: Database, letters: DeadLetters) -> None:
