@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -12,7 +13,7 @@ from prometheus_client import Counter
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import AutoReconnect, ConnectionFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
 
 Document = dict[str, Any]
@@ -44,6 +45,10 @@ def connect(url: str) -> Client:
     )
 
 
+class DriverFailed(AutoReconnect):
+    """PyMongo failed by a fault of its own: where a server goes away it may lose its lock in the wait for another."""
+
+
 class LostRaces(Exception):
     """A transaction was run again and again, and each time somebody else had been there first."""
 
@@ -68,7 +73,7 @@ async def transact(client: Client, body: Callable[[Session], Awaitable[T]], *, p
                 read_preference=ReadPreference.PRIMARY,
             )
             try:
-                result = await body(session)
+                result = await _by_its_name(body(session))
                 await _commit(session)
             except PyMongoError as problem:
                 await _abort(session)
@@ -92,9 +97,10 @@ async def _commit(session: Session) -> None:
     pause = FIRST_PAUSE_S
     while True:
         try:
-            await session.commit_transaction()
+            await _by_its_name(session.commit_transaction())
         except PyMongoError as problem:
-            if not problem.has_error_label("UnknownTransactionCommitResult"):
+            is_known = not problem.has_error_label("UnknownTransactionCommitResult")
+            if is_known and not isinstance(problem, DriverFailed):
                 raise
             log.warning("transaction.commit_again", reason=str(problem))
             await asyncio.sleep(pause)
@@ -106,9 +112,24 @@ async def _commit(session: Session) -> None:
 async def _abort(session: Session) -> None:
     if session.in_transaction:
         try:
-            await session.abort_transaction()
+            await _by_its_name(session.abort_transaction())
         except PyMongoError:
             log.debug("transaction.abort_failed")  # the server drops it by itself
+
+
+async def _by_its_name(work: Awaitable[T]) -> T:
+    """Do it; a fault of the driver is told as such, so that nobody takes it for one of what was to be stored.
+
+    Raises:
+        DriverFailed: the server is away, as a rule.
+    """
+    try:
+        return await work
+    except RuntimeError as problem:
+        *_, (frame, _) = traceback.walk_tb(problem.__traceback__)
+        if not frame.f_globals.get("__name__", "").startswith("pymongo."):
+            raise
+        raise DriverFailed(f"the driver failed: {problem}") from problem
 
 
 def _was_in_vain(problem: PyMongoError) -> bool:
