@@ -44,6 +44,7 @@ class KillAtPoints(Fault):
     """kill -9 at commit points, three in a run: in five runs with following seeds each of each service is met."""
 
     name = "kill-at-points"
+    strikes = 3
     PLACES: Sequence[tuple[str, str]] = (
         *((service, point) for point in (*WRITER, *RELAY) for service in ("membership", "convenings")),
         *((service, point) for point in SINK for service in ("metrics", "convenings")),
@@ -51,7 +52,7 @@ class KillAtPoints(Fault):
     )
 
     async def strike(self, arena: Arena) -> None:
-        for number in range(3):
+        for number in range(self.strikes):
             service, point = self.PLACES[(3 * self.seed + number) % len(self.PLACES)]
             await arena.kill(service)
             few = 3 if point.startswith("worker") else 10

@@ -55,7 +55,10 @@ def community_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
     for convening in convenings.values():
         if (held := convening.get("held")) and held <= day:
             counted["convenings-held", ""] += 1
-            counted["convenings-held", "called-by=" + ("members" if convening["by_members"] else "facilitators")] += 1
+            counted[
+                "convenings-held",
+                "called-by=" + {True: "members", False: "facilitators", None: "not-stated"}[convening["by_members"]],
+            ] += 1
             if not convening.get("taken"):
                 counted["attendance-unknown", ""] += 1
         if (cancelled := convening.get("cancelled")) and cancelled <= day:
@@ -163,7 +166,7 @@ def _convenings(facts: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         convening = convenings.setdefault(data["convening_id"], {"by_members": False})
         match named(line):
             case "convening-scheduled":
-                convening["by_members"] = data.get("called_by_members", False)
+                convening["by_members"] = data.get("called_by_members")
             case "convening-held":
                 convening["held"] = data["held_on"]
             case "convening-cancelled":
