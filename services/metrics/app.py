@@ -53,7 +53,7 @@ class Processor:
         committed = asyncio.Event()
         relay = Relay(self.db, settings.kafka, committed)
         lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
-        watching = Watching(settings.kafka, settings.partitions, self.db, self.current, stream, worker)
+        watching = Watching(settings, self.db, self.current, stream, worker)
         with Watchdog(settings.stuck_after) as watchdog:
             async with Tasks() as tasks:
                 tasks.start("relay", lease.while_held(relay.run))

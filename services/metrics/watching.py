@@ -8,7 +8,6 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
-from datetime import timedelta
 from typing import TypeVar
 
 import structlog
@@ -30,6 +29,7 @@ from services.metrics.metrics import (
     STOPPED,
     STUCK_SECONDS,
 )
+from services.metrics.settings import Settings
 from services.metrics.stream import Stream
 from services.metrics.watchdog import Watchdog
 from services.metrics.worker import Worker
@@ -40,8 +40,6 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-LOOK_EVERY = timedelta(seconds=5)
-ANSWERS_WITHIN_S = 10.0
 AWAY = (KafkaError, PyMongoError, OSError, TimeoutError)
 FETCHED_BYTES = 32 * 1024
 """Of each partition that is behind: one batch of the relay's, of which the first record tells the time."""
@@ -50,11 +48,12 @@ FETCHED_BYTES = 32 * 1024
 class Watching:
     """Watches one worker. Kafka or MongoDB being away is no fault of its own, and no lack of progress."""
 
-    def __init__(
-        self, bootstrap: str, partitions: int, db: Database, current: CurrentBuild, stream: Stream, worker: Worker
-    ) -> None:
-        self._bootstrap, self._partitions = bootstrap, partitions
+    def __init__(self, settings: Settings, db: Database, current: CurrentBuild, stream: Stream, worker: Worker) -> None:
+        self._bootstrap, self._partitions = settings.kafka, settings.partitions
         self._db, self._current, self._stream, self._worker = db, current, stream, worker
+        # so that the watchdog hears of an engine that does not answer before its patience ends
+        self._every_s = min(settings.stuck_after.total_seconds() / 12, 5.0)
+        self._within_s = min(settings.stuck_after.total_seconds() / 6, 10.0)
         self._folded: Offsets = {}
         self._trends: dict[TopicPartition, Trend] = defaultdict(Trend)
         self._told: set[TopicPartition] = set()
@@ -65,17 +64,17 @@ class Watching:
                 bootstrap_servers=self._bootstrap, group_id=None, max_partition_fetch_bytes=FETCHED_BYTES
             )
             try:
-                await _in_time(consumer.start())
+                await self._in_time(consumer.start())
                 while True:
                     await self._look(consumer, watchdog)
-                    await asyncio.sleep(LOOK_EVERY.total_seconds())
+                    await asyncio.sleep(self._every_s)
             except AWAY as problem:
                 log.warning("watching.out_of_reach", reason=repr(problem))
                 watchdog.all_is_well()
             finally:
                 with suppress(*AWAY):
-                    await _in_time(consumer.stop())
-            await asyncio.sleep(LOOK_EVERY.total_seconds())
+                    await self._in_time(consumer.stop())
+            await asyncio.sleep(self._every_s)
 
     async def _look(self, consumer: AIOKafkaConsumer, watchdog: Watchdog) -> None:
         """
@@ -83,12 +82,12 @@ class Watching:
             *AWAY: Kafka or MongoDB does not answer, so nothing can be said about progress.
         """
         build = self._current.build
-        ends: Offsets = await _in_time(consumer.end_offsets(places(self._partitions)))
-        folded = await _in_time(folded_offsets(self._db, build, self._partitions))
+        ends: Offsets = await self._in_time(consumer.end_offsets(places(self._partitions)))
+        folded = await self._in_time(folded_offsets(self._db, build, self._partitions))
         lag = behind(folded, ends)
         self._judge(lag, folded, watchdog)
         try:
-            await _in_time(self._tell(consumer, build, lag, folded))
+            await self._in_time(self._tell(consumer, build, lag, folded))
         except AWAY as problem:
             log.warning("watching.not_told", reason=repr(problem))
 
@@ -130,14 +129,13 @@ class Watching:
             for gauge in (LAG_FACTS, LAG_SECONDS, LAG_TREND):
                 gauge.remove(*place)
 
+    async def _in_time(self, answer: Awaitable[T]) -> T:
+        return await asyncio.wait_for(answer, self._within_s)
+
     async def _tell_missing(self, build: Build) -> None:
         incomplete = self._db[build.heads].find({"missing.0": {"$exists": True}}, {"missing": 1})
         MISSING.set(sum([len(head["missing"]) async for head in incomplete]))
         DEAD_LETTERS_WAITING.set(await self._db.dead_letters.count_documents(WAITING))
-
-
-async def _in_time(answer: Awaitable[T]) -> T:
-    return await asyncio.wait_for(answer, ANSWERS_WITHIN_S)
 
 
 async def _appended_at(consumer: AIOKafkaConsumer, offsets: Offsets) -> dict[TopicPartition, float]:

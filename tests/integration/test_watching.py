@@ -1,0 +1,222 @@
+"""A worker that watches itself: it ends where it is stuck, bears that Kafka is away, stops at too many dead letters."""
+
+import asyncio
+import json
+import re
+import signal
+import sys
+import urllib.request
+from collections import Counter
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from ulid import ULID
+
+from deploy.local.services import waiting_for
+from deploy.local.settings import free_ports
+from deploy.local.system import System
+from services.metrics.watchdog import EXIT_CODE
+from shared.events.fact import Recorded, Stream
+from shared.kafka import encode
+from shared.mongo import Database
+from shared.reading.heads import unseen
+from shared.views.builds import FIRST
+from tests.builders import community_founded, member_joined, recorded
+from tests.integration.test_metrics_worker import PARTITIONS, ROOT, SESSION, Worker, begin_at_the_end, producer, send
+from tests.integration.waiting import until
+
+__all__ = ["producer"]  # a fixture
+
+MUTE = """
+import asyncio, runpy
+from services.metrics.stream import BatchConsumer
+async def mute(self, fetcher): await asyncio.sleep(3600)
+BatchConsumer._drain_messages = mute
+runpy.run_module("services.metrics", run_name="__main__")
+"""
+"""A consumer that dies quietly: it is assigned its partitions, and hands nothing over."""
+HUNG = """
+import runpy, time
+from services.metrics.worker import Worker
+async def hang(self): time.sleep(3600)
+Worker.hint = hang
+runpy.run_module("services.metrics", run_name="__main__")
+"""
+"""An event loop that is never given back."""
+
+
+class OneWorker(Worker):
+    """A process of the metrics service that is impatient, on a port that is known."""
+
+    def __init__(self, kafka: System, db: Database, folder: Path) -> None:
+        (self.port,) = free_ports(1)
+        environment = {
+            "PRAXIS_KAFKA": kafka.kafka,
+            "PRAXIS_MONGO": kafka.mongo,
+            "PRAXIS_DATABASE": db.name,
+            "PRAXIS_GROUP": db.name,
+            "PRAXIS_PORT": str(self.port),
+            "PRAXIS_PARTITIONS": str(PARTITIONS),
+            "PRAXIS_SESSION_TIMEOUT": SESSION,
+            "PRAXIS_DATA_DIR": str(folder / "faust"),
+            "PRAXIS_STUCK_AFTER": "PT12S",
+            "PRAXIS_DEAD_LETTERS_AT_LEAST": "3",
+        }
+        super().__init__(environment, folder / "worker.log")
+
+    async def start_as(self, program: str) -> None:
+        with self._log.open("ab") as log:
+            self._process = await asyncio.create_subprocess_exec(
+                sys.executable, "-c", program, env=self._environment, cwd=ROOT, stdout=log, stderr=log
+            )
+
+    @property
+    def runs(self) -> bool:
+        return self._process is not None and self._process.returncode is None
+
+    async def metric(self, name: str) -> float:
+        """The sum over its labels."""
+        text = await asyncio.to_thread(self._metrics)
+        return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+
+    def _metrics(self) -> str:
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
+            told: str = answer.read().decode()
+            return told
+
+    async def waits_for(self) -> str | None:
+        return await asyncio.to_thread(waiting_for, self.port)
+
+
+@pytest.fixture
+async def worker(own_kafka: System, db: Database, tmp_path: Path) -> AsyncIterator[OneWorker]:
+    worker = OneWorker(own_kafka, db, tmp_path)
+    yield worker
+    await worker.kill()
+
+
+def history(people: int) -> list[Recorded]:
+    """A community that people join."""
+    place = Stream("membership", "community", f"c-{ULID()}".lower())
+    joined = [member_joined(f"01hzy{number:021d}") for number in range(people)]
+    return [recorded(fact, version, place) for version, fact in enumerate([community_founded(), *joined], 1)]
+
+
+async def is_folded(db: Database, facts: list[Recorded]) -> bool:
+    return not await unseen(db[FIRST.heads], [fact.position for fact in facts])
+
+
+async def test_a_worker_whose_consumer_died_quietly_ends_and_its_successor_goes_on(
+    worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start_as(MUTE)
+    await until(lambda: _has(worker, "partitions.assigned"))
+    await asyncio.sleep(14)
+    assert worker.runs, "without facts that wait it does nothing wrong"
+    facts = history(people=20)
+    await send(producer, map(encode, facts))
+    assert await worker.ended() == EXIT_CODE
+    (told,) = worker.said("worker.stuck")
+    assert told["level"] == "critical"
+    assert told["reason"].startswith("21 facts wait, from offset ")
+    await worker.start()
+    await until(lambda: is_folded(db, facts))
+
+
+async def test_a_worker_whose_loop_hangs_ends_and_shows_where(worker: OneWorker) -> None:
+    await worker.start_as(HUNG)
+    assert await worker.ended() == EXIT_CODE
+    (told,) = worker.said("worker.stuck")
+    assert told["reason"] == "the event loop does not turn"
+    assert "in hang" in worker._log.read_text()
+
+
+async def test_a_worker_that_was_stopped_and_goes_on_is_not_ended_for_it(
+    worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start()
+    await until(lambda: _has(worker, "partitions.assigned"))
+    worker.send(signal.SIGSTOP)
+    facts = history(people=20)
+    await send(producer, map(encode, facts))
+    await asyncio.sleep(14)
+    worker.send(signal.SIGCONT)
+    await until(lambda: is_folded(db, facts))
+    assert worker.runs
+
+
+async def test_kafka_that_is_away_is_no_lack_of_progress(
+    worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start_as(MUTE)  # so that facts wait
+    await until(lambda: _has(worker, "partitions.assigned"))
+    await send(producer, map(encode, history(people=20)))
+    own_kafka.kill("kafka")
+    try:
+        await asyncio.sleep(20)
+        assert worker.runs
+        assert "kafka: no broker answers" in str(await worker.waits_for())
+    finally:
+        own_kafka.start("kafka")
+    assert await worker.ended() == EXIT_CODE
+
+
+async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
+    worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    await begin_at_the_end(own_kafka.kafka, db)
+    good = history(people=2)
+    broken = [encode(fact)._replace(value=b"{") for fact in history(people=3)]
+    await worker.start()
+    await send(producer, [*broken, *map(encode, good)])
+    await until(lambda: _has(worker, "worker.stopped"))
+    reason = await worker.waits_for()
+    assert "2 of the last" not in str(reason)
+    assert "could not be understood" in str(reason)
+    await asyncio.sleep(14)
+    assert worker.runs, "it waits for somebody: it is not stuck"
+    await until(
+        lambda: _tells(worker, praxis_worker_stopped=1, praxis_dead_letters_waiting=2, praxis_missing_versions=2)
+    )
+    assert await worker.metric("praxis_lag_facts") >= 2
+    assert await worker.metric("praxis_lag_seconds") > 10
+
+    (first, second) = (await praxis(worker, "list"))["dead_letters"]
+    assert first["missing"]
+    done = await praxis(worker, "discard", first["id"], second["id"], "--by=ops", "--why=sent by a test")
+    assert [one["outcome"] for one in done["dead_letters"]] == ["discarded", "discarded"]
+    await until(lambda: _has(worker, "worker.went_on"))
+    await until(lambda: is_folded(db, good))
+    assert await worker.waits_for() is None
+    waiting = (await praxis(worker, "list"))["dead_letters"]
+    assert len(waiting) == 2
+    refused = await praxis(worker, "replay", "--all", "--by=ops", fails=True)
+    assert Counter("does not understand it either" in one["refused"] for one in refused["dead_letters"]) == {True: 2}
+
+
+async def praxis(worker: OneWorker, *arguments: str, fails: bool = False) -> dict[str, list[dict[str, str]]]:
+    """What `praxis dead-letters` answers, in a process of its own."""
+    command = [sys.executable, "-c", "from deploy.cli import main; main()", "dead-letters", *arguments, "--json"]
+    process = await asyncio.create_subprocess_exec(
+        *command,
+        env={**worker._environment, "PRAXIS_METRICS": f"http://127.0.0.1:{worker.port}"},
+        cwd=ROOT,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told, _ = await process.communicate()
+    assert process.returncode == int(fails)
+    answer: dict[str, list[dict[str, str]]] = json.loads(told)
+    return answer
+
+
+async def _has(worker: Worker, event: str) -> bool:
+    return bool(worker.said(event))
+
+
+async def _tells(worker: OneWorker, **values: float) -> bool:
+    return all([await worker.metric(name) == value for name, value in values.items()])
