@@ -24,9 +24,8 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.05
 """How often it is looked how far the other build is."""
-MOST_POLLED = 10_000
-"""Records of one poll: what is polled is folded before more is."""
 FETCHED_BYTES = 1024 * 1024
+"""Of a partition at once: what was fetched is folded before more is."""
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -61,6 +60,8 @@ class Beside:
         self._stays: Offsets = {}
         self._came: dict[TopicPartition, list[Record]] = defaultdict(list)
         """Records that came and must wait, because the old build has not folded them."""
+        self._putting: dict[int, asyncio.Task[None]] = {}
+        """What is being folded: one batch of a partition number at a time, several partition numbers at once."""
         self._looked = float("-inf")
         self._moved = asyncio.Event()
         self.facts = 0
@@ -133,9 +134,14 @@ class Beside:
             while True:
                 await self._look(consumer)
                 await self._poll(consumer)
-                if due := self._due():
-                    await self._put(consumer, due)
+                for number, batch in by_partition(self._due()).items():
+                    self._putting[number] = asyncio.create_task(self._put(consumer, number, batch))
+                self._reap()
         finally:
+            for task in self._putting.values():
+                task.cancel()
+            await asyncio.gather(*self._putting.values(), return_exceptions=True)
+            self._putting.clear()
             await consumer.stop()
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
@@ -170,30 +176,26 @@ class Beside:
 
     async def _poll(self, consumer: AIOKafkaConsumer) -> None:
         """Take what has come of the places where nothing waits; what else was fetched stays where it is."""
-        wanted = [place for place in self._next if not self._came.get(place)]
+        wanted = [place for place in self._next if not self._came.get(place) and place.partition not in self._putting]
         if not wanted:
-            await asyncio.sleep(LOOK_EVERY_S)
+            await asyncio.wait(self._putting.values(), timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
             return
-        polled = await consumer.getmany(*wanted, timeout_ms=int(LOOK_EVERY_S * 1_000), max_records=MOST_POLLED)
+        polled = await consumer.getmany(*wanted, timeout_ms=int(LOOK_EVERY_S * 1_000))
         for place, records in polled.items():
             self._came[place] += records
 
     def _due(self) -> dict[TopicPartition, Sequence[Record]]:
         due: dict[TopicPartition, Sequence[Record]] = {}
         for place, records in self._came.items():
+            if place.partition in self._putting:
+                continue
             bound = self._stays.get(place, self._bounds.get(place, 0))
             count = len(records) if records and records[-1].offset < bound else _count_below(records, bound)
             if count:
                 due[place], self._came[place] = records[:count], records[count:]
         return due
 
-    async def _put(self, consumer: AIOKafkaConsumer, due: Mapping[TopicPartition, Sequence[Record]]) -> None:
-        puts = [self._put_one(consumer, number, batch) for number, batch in by_partition(due).items()]
-        for outcome in await asyncio.gather(*puts, return_exceptions=True):
-            if outcome is not None:
-                raise outcome
-
-    async def _put_one(self, consumer: AIOKafkaConsumer, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
+    async def _put(self, consumer: AIOKafkaConsumer, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
         try:
             await self._sink.put(number, batch)
         except BeginsBeyond as beyond:
@@ -203,6 +205,12 @@ class Beside:
                 self._next[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
                 self.facts += len(records)
         self._moved.set()
+
+    def _reap(self) -> None:
+        for number, task in list(self._putting.items()):
+            if task.done():
+                del self._putting[number]
+                task.result()
 
     def _seek_back(self, consumer: AIOKafkaConsumer, outcome: BeginsBeyond) -> None:
         log.warning("rebuild.sought_back", partition=outcome.partition, next=outcome.next)
