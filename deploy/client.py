@@ -14,8 +14,9 @@ from typing import Any, Literal, Self
 import aiohttp
 
 from deploy.local.failures import Failure
+from deploy.local.settings import Ports
 
-DEFAULT_GATEWAY = "http://127.0.0.1:8080"
+DEFAULT_GATEWAY = f"http://127.0.0.1:{Ports().gateway}"
 LONGEST_PAUSE = 5.0  # seconds between two tries
 NOT_NOW = frozenset({429, 502, 503, 504})
 

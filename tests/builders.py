@@ -247,7 +247,7 @@ def convening_scheduled(
     *,
     scheduled_on: str = "2019-03-01",
     capacity: int | None = None,
-    called_by_members: bool = False,
+    called_by_members: bool | None = None,
 ) -> ConveningScheduled:
     return ConveningScheduled(
         convening_id=convening_id,

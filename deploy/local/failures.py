@@ -48,10 +48,11 @@ class HashMismatch(Failure):
 
 class PortInUse(Failure):
     def __init__(self, name: str, port: int, setting: str, pid: int | None = None, program: str = "") -> None:
+        another = port + 100  # away from those of the other parts, which stand next to each other
         holder = f"process {pid}{f' ({program})' if program else ''}" if pid else "a process of another user"
         super().__init__(
             f"Port {port}, where {name} should listen, is held by {holder}.",
-            f"stop it, or choose another port with {setting}, for example {setting}={port + 1}.",
+            f"stop it, or choose another port with {setting}, for example {setting}={another}.",
         )
         self.port, self.setting, self.pid = port, setting, pid
 

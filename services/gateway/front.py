@@ -33,7 +33,7 @@ class Front:
 def _page(shown: Achievements) -> page.Page:
     return page.Page(
         as_at=CoarseDate(shown.as_at).in_words,
-        demonstration=CoarseDate(shown.demonstration_on).in_words if shown.demonstration_on else None,
+        demonstration=_in_words(shown.demonstration_on),
         statements=[_statement(achievement) for achievement in shown.achievements],
     )
 
@@ -51,6 +51,7 @@ def _statement(achievement: Achievement) -> page.Statement:
             for heading, parts in groupby(achievement.parts, key=lambda part: part.heading)
         ],
         sources=achievement.sources,
+        demonstration=_in_words(achievement.demonstration_on),
     )
 
 
@@ -64,3 +65,7 @@ def _shown(figure: Figure) -> page.Shown:
         unknown=figure.unknown,
         note="; ".join(notes) or None,
     )
+
+
+def _in_words(day: str | None) -> str | None:
+    return CoarseDate(day).in_words if day else None

@@ -72,13 +72,15 @@ class Statement(BaseModel):
     figures: list[Shown] = []
     charts: list[Chart] = []
     sources: list[str] = []
+    demonstration: str | None = None
+    """The day that it is a demonstration for; None where it is real."""
 
 
 class Page(BaseModel):
     as_at: str
     """The day at whose end all of it holds, as it is to be read: "31 December 2020"."""
     demonstration: str | None = None
-    """The day that a demonstration was made for; shown at the top and on every card."""
+    """The day that a demonstration was made for, if some of it is one; shown at the top and on each card that is."""
     statements: list[Statement] = []
 
     @property

@@ -15,8 +15,8 @@ class ConveningScheduled(Fact):
     scheduled_on: CoarseDate
     starts_at: datetime | None = None
     ends_at: datetime | None = None
-    capacity: int | None = Field(default=None, ge=1)
-    called_by_members: bool = False
+    capacity: int | None = Field(default=None, ge=1, le=1_000_000)
+    called_by_members: bool | None = None
     """Members called it themselves, as they do in a self-governing community."""
 
 

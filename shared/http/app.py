@@ -13,7 +13,8 @@ def application(
     title: str, lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Mapping[str, Any]]], **options: Any
 ) -> FastAPI:
     """An application with traces, a limit on bodies, problems and health. `lifespan` yields `checks` in its state."""
-    app = FastAPI(title=title, version="1", lifespan=lifespan, **options)
+    # the gateway serves the pages of documentation, without asking anybody elsewhere
+    app = FastAPI(title=title, version="1", lifespan=lifespan, docs_url=None, redoc_url=None, **options)
     problems.install(app)
     app.include_router(health.router)
     app.add_middleware(middleware.BodyLimit)

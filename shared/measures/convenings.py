@@ -9,10 +9,13 @@ from shared.views.records import ConveningRecord
 SOURCE = "Praxis: shared/measures/convenings.py"
 
 
+CALLED_BY = {True: "members", False: "facilitators", None: "not-stated"}
+
+
 def _held(record: ConveningRecord) -> Iterator[Contribution]:
     if record.held_on is not None:
         yield record.held_on, WHOLE, 1
-        yield record.held_on, f"called-by={'members' if record.called_by_members else 'facilitators'}", 1
+        yield record.held_on, f"called-by={CALLED_BY[record.called_by_members]}", 1
 
 
 HELD = Measure(

@@ -6,6 +6,8 @@ from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, sweep
 from shared.views.records import Affiliation, ParticipationRecord
 
 NOT_STATED = "not-stated"
+COARSE = "joined=month-or-year"
+"""Those whose day of joining is known to the month or year only; shown in words, not among the parts."""
 
 
 def affiliation_keys(held: list[Affiliation]) -> set[str]:
@@ -27,6 +29,7 @@ def _members(record: ParticipationRecord) -> Iterator[Contribution]:
         if not held:
             return set()
         ways = {f"role={membership.role}" for membership in held} | {f"how={membership.how}" for membership in held}
+        ways |= {COARSE} if any(membership.is_coarse for membership in held) else set()
         return {WHOLE} | ways | affiliation_keys(record.affiliated(day))
 
     spans = [

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
+from typing import NamedTuple
 
 from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, firsts, sweep
 from shared.measures.membership import affiliation_keys
@@ -183,24 +184,32 @@ def in_order(convenings: Iterable[ConveningRecord], as_at: str) -> list[Convenin
     return sorted(held, key=lambda convening: (convening.held_on or "", convening.convening_id))
 
 
-def retention(
-    held: Sequence[ConveningRecord], participations: Sequence[ParticipationRecord]
-) -> dict[str, tuple[float | None, int]]:
-    """Retention after each convening: id -> (share, those who had come and not left). `held` is in order."""
+class Retained(NamedTuple):
+    """Retention after one convening: the share, those it is a share of, and why there is none."""
+
+    share: float | None
+    stayed: int = 0
+    unknown: int = 0
+    """Of the two convenings, those whose attendance is unknown."""
+    why_none: str | None = None
+
+
+def retention(held: Sequence[ConveningRecord], participations: Sequence[ParticipationRecord]) -> dict[str, Retained]:
+    """Retention after each convening, by its id. `held` is in order."""
     came: dict[str, list[ParticipationRecord]] = {convening.convening_id: [] for convening in held}
     for participation in participations:
         for convening_id in participation.attended:
             if convening_id in came:
                 came[convening_id].append(participation)
-    shares: dict[str, tuple[float | None, int]] = {}
+    shares = {held[-1].convening_id: Retained(None, why_none="no later convening was held")} if held else {}
     for convening, following in pairwise(held):
         assert following.held_on is not None
-        if not (convening.attendance_known and following.attendance_known):
-            shares[convening.convening_id] = (None, 0)
+        unknown = (not convening.attendance_known) + (not following.attendance_known)
+        if unknown:
+            shares[convening.convening_id] = Retained(None, unknown=unknown, why_none="attendance is unknown")
             continue
         stayed = [p for p in came[convening.convening_id] if not p.has_left(following.held_on)]
         again = sum(following.convening_id in participation.attended for participation in stayed)
-        shares[convening.convening_id] = (again / len(stayed) if stayed else None, len(stayed))
-    if held:
-        shares[held[-1].convening_id] = (None, 0)
+        share = again / len(stayed) if stayed else None
+        shares[convening.convening_id] = Retained(share, len(stayed), why_none=None if stayed else "nobody stayed")
     return shares

@@ -137,6 +137,8 @@ class Membership(Part):
     how: HowJoined
     joined_on: str
     left_on: str | None = None
+    is_coarse: bool = False
+    """The day of joining is known to the month or year only."""
 
     def holds(self, day: str) -> bool:
         return self.joined_on <= day and (self.left_on is None or day < self.left_on)
@@ -190,7 +192,7 @@ class ConveningRecord(Record):
     cancelled_on: str | None = None
     attendance_known: bool = False
     capacity: int | None = None
-    called_by_members: bool = False
+    called_by_members: bool | None = None
 
 
 class FormRecord(Record):

@@ -31,6 +31,10 @@ class Head:
     """The version on record; None where the stream is new."""
     touched: bool = False
 
+    @property
+    def is_moved(self) -> bool:
+        return self.touched or self.version != (self.loaded or 0)
+
 
 @dataclass
 class Ledger:
@@ -78,9 +82,7 @@ class Ledger:
         self.heads[stream].touched = True
 
     async def write(self) -> None:
-        heads = [
-            _move(stream, head) for stream, head in self.heads.items() if head.touched or head.version != head.loaded
-        ]
+        heads = [_move(stream, head) for stream, head in self.heads.items() if head.is_moved]
         if heads:
             await self.db.streams.bulk_write(heads, ordered=False, session=self.session)
         if self.recorded:

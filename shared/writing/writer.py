@@ -109,7 +109,11 @@ class Writer:
             return await asyncio.wait_for(pending.done, self._longest_wait.total_seconds())
         except TimeoutError:
             detail = "The database does not answer, so it is not known yet whether this is stored"
-            raise Unavailable(f"{detail}: send the command again under the same key", retry_after=2) from None
+            raise Unavailable(
+                f"{detail}: send the command again under the same key",
+                retry_after=2,
+                idempotency_key=envelope.idempotency_key,
+            ) from None
 
     async def run(self) -> None:
         """Write for ever; on cancellation what is waiting is told to come again."""
@@ -140,7 +144,11 @@ class Writer:
                 self._go_on_aside(batch)
                 return
             if len(batch) == 1:
-                log.exception("command.failed", command=type(batch[0].command).__name__)
+                log.exception(
+                    "command.failed",
+                    command=type(batch[0].command).__name__,
+                    trace_id=telemetry.trace_id(batch[0].envelope.trace),
+                )
                 _answer(batch[0], problem)
                 return
             log.warning("batch.halved", commands=len(batch), reason=repr(problem))
@@ -216,7 +224,11 @@ class _Unit:
             return refusal
         except Exception as problem:
             COMMANDS.labels(type(pending.command).__name__, "failed").inc()
-            log.exception("command.failed", command=type(pending.command).__name__)
+            log.exception(
+                "command.failed",
+                command=type(pending.command).__name__,
+                trace_id=telemetry.trace_id(pending.envelope.trace),
+            )
             return problem
 
     async def _decide(self, pending: _Pending) -> Written:

@@ -22,6 +22,9 @@ class Person:
     completed: str | None = None
 
 
+CALLED_BY = {True: "members", False: "facilitators", None: "not-stated"}
+
+
 def named(line: dict[str, Any]) -> str:
     """`praxis.member-joined.v1` -> `member-joined`."""
     return str(line["type"]).split(".")[1]
@@ -57,7 +60,7 @@ def community_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
             counted["convenings-held", ""] += 1
             counted[
                 "convenings-held",
-                "called-by=" + {True: "members", False: "facilitators", None: "not-stated"}[convening["by_members"]],
+                "called-by=" + CALLED_BY[convening["by_members"]],
             ] += 1
             if not convening.get("taken"):
                 counted["attendance-unknown", ""] += 1

@@ -82,6 +82,7 @@ async def gateway(
         "mongo": "mongodb://127.0.0.1:9/?serverSelectionTimeoutMS=100",
         "membership_urls": json.dumps(membership),
         "convenings_urls": json.dumps(convenings),
+        "connect_timeout": "PT20S",  # a busy machine is no replica out of reach
         **settings,
     }
     for name, value in environment.items():

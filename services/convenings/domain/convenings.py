@@ -36,8 +36,8 @@ class Schedule(Command):
     scheduled_on: CoarseDate
     starts_at: AwareDatetime | None = None
     ends_at: AwareDatetime | None = None
-    capacity: int | None = Field(default=None, ge=1)
-    called_by_members: bool = False
+    capacity: int | None = Field(default=None, ge=1, le=1_000_000)
+    called_by_members: bool | None = None
     reference: Reference | None = None
 
 

@@ -13,7 +13,7 @@ from shared.events.feedback import AdoptionStage, Scale
 from shared.events.membership import CommunityKind, OrganisationKind
 from shared.events.words import CoarseDate
 from shared.measures.adoption import ADOPTERS, ELIGIBLE
-from shared.measures.convenings import COMMISSIONED, DUE, HELD, LATE
+from shared.measures.convenings import AT_RISK, COMMISSIONED, DUE, HELD, LATE
 from shared.measures.measure import Basis, Figure
 from shared.measures.membership import COMPLETIONS, DISTINCT_MEMBERS
 from shared.measures.participation import ATTENDANCES, DISTINCT_PARTICIPANTS, HOST_STAFF
@@ -31,8 +31,8 @@ class Bar(BaseModel):
 
     heading: str
     label: str
-    value: float
-    of: float
+    value: int | float
+    of: int | float
 
 
 class Achievement(BaseModel):
@@ -106,14 +106,16 @@ def _of_programmes(held: AchievementHoldings) -> Iterator[Achievement]:
                 sources=sources,
                 demonstration_on=basis.demonstration_on,
             )
-        commissioned, due, delivered, late = _pick(figures, COMMISSIONED.name, DUE.name, HELD.name, LATE.name)
+        commissioned, due, delivered, late, at_risk = _pick(
+            figures, COMMISSIONED.name, DUE.name, HELD.name, LATE.name, AT_RISK.name
+        )
         if commissioned.value:
             yield Achievement(
                 id=f"delivery-{record.programme_id}",
                 about=about,
                 text=f"{delivered.value} of {_counted(commissioned.value, 'convening')} commissioned "
                 f"({_commissioned(held, programme, basis)}) {'was' if delivered.value == 1 else 'were'} held.",
-                figures=[commissioned, due, delivered, late],
+                figures=[commissioned, due, delivered, late, at_risk],
                 parts=[
                     Bar(
                         heading="Convenings held, by community",

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from services.gateway.views.feedback import FormView, form_view
+from services.gateway.views.people import came_figure
 from shared.measures.convenings import ATTENDANCE_UNKNOWN, CANCELLED, HELD
 from shared.measures.feedback import RESPONSES
 from shared.measures.measure import Basis, Figure, Sums
-from shared.measures.membership import COMPLETIONS, MEMBERS
+from shared.measures.membership import COARSE, COMPLETIONS, MEMBERS
 from shared.measures.participation import (
     ATTENDANCES,
     FIRST_RECORDED,
@@ -19,6 +20,7 @@ from shared.measures.participation import (
     RETENTION,
     SHOW_UP,
     WALK_INS,
+    Retained,
     in_order,
     retention,
 )
@@ -114,13 +116,15 @@ def domain_of(community_id: str, groups: Iterable[DesignGroup], as_at: str) -> D
 
 def community_figures(sums: Sums, basis: Basis) -> list[Figure]:
     """The figures of a community as a whole."""
-    unknown = sums.whole(ATTENDANCE_UNKNOWN)
-    held = sums.whole(HELD)
+    known, unknown = sums.whole(HELD) - sums.whole(ATTENDANCE_UNKNOWN), sums.whole(ATTENDANCE_UNKNOWN)
+    coarse = sums.whole(MEMBERS, COARSE)
+    said = f"{coarse} joined on a day known to the month or year only: they count from its last day"
     return [
-        sums.figure(MEMBERS, basis),
-        sums.figure(PARTICIPANTS, basis, n=held - unknown, unknown=unknown),
-        sums.figure(ATTENDANCES, basis, n=held - unknown, unknown=unknown),
-        sums.figure(FIRST_RECORDED, basis, n=held - unknown, unknown=unknown),
+        sums.figure(MEMBERS, basis, notes=[said] if coarse else []),
+        *(
+            came_figure(measure, basis, sums.whole(measure), known, unknown, by=sums.parts(measure))
+            for measure in (PARTICIPANTS, ATTENDANCES, FIRST_RECORDED)
+        ),
         sums.figure(HELD, basis),
         sums.figure(ATTENDANCE_UNKNOWN, basis),
         sums.figure(CANCELLED, basis),
@@ -156,12 +160,11 @@ def _convening_view(convening: ConveningRecord, state: str, figures: list[Figure
 
 
 def _convening_figures(
-    convening: ConveningRecord, sums: Sums, basis: Basis, earlier_unknown: int, kept: tuple[float | None, int]
+    convening: ConveningRecord, sums: Sums, basis: Basis, earlier_unknown: int, kept: Retained
 ) -> list[Figure]:
     key, known = f"convening={convening.convening_id}", convening.attendance_known
     missing = 0 if known else 1
     registered, came = sums.whole(REGISTRATIONS, key), sums.whole(REGISTERED_AND_CAME, key)
-    share, stayed = kept
     return [
         basis.figure(ATTENDANCES, sums.whole(ATTENDANCES, key) if known else None, unknown=missing),
         basis.figure(
@@ -170,5 +173,10 @@ def _convening_figures(
         basis.figure(REGISTRATIONS, registered),
         basis.figure(SHOW_UP, came / registered if known and registered else None, n=registered, unknown=missing),
         basis.figure(WALK_INS, sums.whole(WALK_INS, key) if known else None, unknown=missing),
-        basis.figure(RETENTION, share, n=stayed),
+        _retention(kept, basis),
     ]
+
+
+def _retention(kept: Retained, basis: Basis) -> Figure:
+    notes = [kept.why_none] if kept.why_none else []
+    return basis.figure(RETENTION, kept.share, n=kept.stayed, unknown=kept.unknown, notes=notes)

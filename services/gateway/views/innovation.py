@@ -54,7 +54,7 @@ def innovation_view(held: InnovationHoldings, basis: Basis) -> InnovationView:
 
 def innovation_figures(held: InnovationHoldings, basis: Basis) -> list[Figure]:
     illustrative = sum(_is_illustrative(adoption, basis.as_at) for adoption in held.adoptions)
-    notes = [f"{illustrative} of the stages are illustrative"] if illustrative else []
+    notes = [f"{illustrative} of {len(held.adoptions)} stages illustrative"] if illustrative else []
     eligible = held.sums.whole(ELIGIBLE)
     unknown = sum(a.is_eligible(basis.as_at) and a.stage_on(basis.as_at) is None for a in held.adoptions)
     return [

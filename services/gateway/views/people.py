@@ -2,8 +2,9 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from typing import Any
 
-from shared.measures.measure import Basis, Figure
+from shared.measures.measure import Basis, Figure, Measure
 from shared.measures.membership import DISTINCT_MEMBERS, affiliation_keys
 from shared.measures.participation import DISTINCT_PARTICIPANTS, HOST_STAFF
 from shared.views.records import Affiliation, ParticipationRecord
@@ -51,7 +52,17 @@ def distinct_participants(
     for person, affiliations in held.items():
         keys[person] |= affiliation_keys(affiliations)
     by = _counted(keys, DISTINCT_PARTICIPANTS.by)
-    return basis.figure(DISTINCT_PARTICIPANTS, len(keys), by=by, n=known, unknown=unknown)
+    return came_figure(DISTINCT_PARTICIPANTS, basis, len(keys), known, unknown, by=by)
+
+
+def came_figure(measure: Measure, basis: Basis, value: int, known: int | None, unknown: int, **more: Any) -> Figure:
+    """A figure that rests on attendance: unknown where no held convening has a record of it; where some have none,
+    there are at least so many.
+    """
+    notes = [f"attendance is on record for {known} of {known + unknown} convenings held"] if known and unknown else []
+    return basis.figure(
+        measure, None if unknown and not known else value, n=known, unknown=unknown, notes=notes, **more
+    )
 
 
 def host_staff(participations: Iterable[ParticipationRecord], hosts: Mapping[str, str | None], basis: Basis) -> Figure:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import BaseModel
 
 from services.gateway.views.community import community_figures, domain_of
-from services.gateway.views.people import distinct_members, distinct_participants, host_staff
+from services.gateway.views.people import came_figure, distinct_members, distinct_participants, host_staff
 from shared.measures.convenings import (
     AT_RISK,
     ATTENDANCE_UNKNOWN,
@@ -126,7 +126,7 @@ def programme_figures(held: ProgrammeHoldings, basis: Basis) -> list[Figure]:
     if programme.communities is not None and programme.convenings_each is not None:
         commissioned = programme.communities * programme.convenings_each
     if programme.commissioned_on is None or programme.commissioned_on > basis.as_at:
-        commissioned = None
+        commissioned = 0
     became = delivery(commissioned, ends_on(programme), held.convenings, basis.as_at)
     unknown = sum(of_one.whole(ATTENDANCE_UNKNOWN) for of_one in sums)
     delivered = sum(of_one.whole(HELD) for of_one in sums)
@@ -136,11 +136,13 @@ def programme_figures(held: ProgrammeHoldings, basis: Basis) -> list[Figure]:
         basis.figure(DUE, became[DUE.name]),
         basis.figure(HELD, delivered),
         basis.figure(LATE, became[LATE.name]),
-        basis.figure(AT_RISK, became[AT_RISK.name]),
+        basis.figure(AT_RISK, became[AT_RISK.name], unknown=int(commissioned is None)),
         distinct_participants(held.participations, basis, known=delivered - unknown, unknown=unknown),
         host_staff(held.participations, hosts, basis),
         distinct_members(held.participations, basis),
-        basis.figure(ATTENDANCES, sum(of_one.whole(ATTENDANCES) for of_one in sums), unknown=unknown),
+        came_figure(
+            ATTENDANCES, basis, sum(of_one.whole(ATTENDANCES) for of_one in sums), delivered - unknown, unknown
+        ),
         basis.figure(COMPLETIONS, sum(of_one.whole(COMPLETIONS) for of_one in sums)),
     ]
 

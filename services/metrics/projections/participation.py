@@ -21,7 +21,7 @@ def evolve(record: ParticipationRecord, fact: Fact) -> ParticipationRecord | Non
         case AffiliationBegan() | AffiliationEnded():
             return record.model_copy(update={"affiliations": _affiliated(record.affiliations, fact)})
         case MemberJoined(role=role, how=how, joined_on=on):
-            joined = Membership(role=role, how=how, joined_on=on.last_day)
+            joined = Membership(role=role, how=how, joined_on=on.last_day, is_coarse=on.is_coarse)
             return record.model_copy(update={"memberships": (*record.memberships, joined)})
         case MemberLeft():
             return record.model_copy(update={"memberships": _left(record.memberships, fact)})

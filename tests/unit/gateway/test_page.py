@@ -90,9 +90,11 @@ def test_statements_about_one_thing_stand_together() -> None:
     assert [len(statements) for statements in PAGE.groups.values()] == [2, 1]
 
 
-def test_a_demonstration_is_marked_at_the_top_and_on_every_card() -> None:
-    assert Read(render(PAGE)).text.count("Demonstration as at 31 December 2020") == 1 + len(PAGE.statements)
-    assert "Demonstration" not in Read(render(PAGE.model_copy(update={"demonstration": None}))).text
+def test_a_demonstration_is_marked_at_the_top_and_on_every_card_that_is_one() -> None:
+    made_up, real = (PAGE.statements[0].model_copy(update={"demonstration": day}) for day in ("31 December 2020", None))
+    mixed = PAGE.model_copy(update={"statements": [made_up, real, made_up]})
+    assert Read(render(mixed)).text.count("Demonstration as at 31 December 2020") == 1 + 2
+    assert "Demonstration" not in Read(render(Page(as_at="31 December 2020", statements=[real]))).text
 
 
 def test_a_bar_is_as_long_as_its_share() -> None:

@@ -14,6 +14,7 @@ from shared.measures.participation import (
     REGISTERED_AND_CAME,
     REGISTRATIONS,
     WALK_INS,
+    Retained,
     in_order,
     retention,
 )
@@ -133,6 +134,9 @@ def test_convenings_are_in_order_of_their_days_and_then_of_their_ids() -> None:
     assert [one.convening_id for one in in_order(convenings, "2019-02-01")] == ["c"]
 
 
+LAST = Retained(None, why_none="no later convening was held")
+
+
 def test_retention_is_the_share_that_came_to_the_next_one_too() -> None:
     convenings = [held("spring", "2019-03-01"), held("autumn", "2019-10-01")]
     people = [
@@ -140,7 +144,7 @@ def test_retention_is_the_share_that_came_to_the_next_one_too() -> None:
         came({"spring": "2019-03-01"}, BEN),
         came({"autumn": "2019-10-01"}, CHIDI),
     ]
-    assert retention(convenings, people) == {"spring": (0.5, 2), "autumn": (None, 0)}
+    assert retention(convenings, people) == {"spring": Retained(0.5, 2), "autumn": LAST}
 
 
 def test_who_has_left_before_the_next_one_is_not_expected_there() -> None:
@@ -149,12 +153,12 @@ def test_who_has_left_before_the_next_one_is_not_expected_there() -> None:
         came({"spring": "2019-03-01", "autumn": "2019-10-01"}),
         came({"spring": "2019-03-01"}, BEN, left_on="2019-10-01"),
     ]
-    assert retention(convenings, people)["spring"] == (1.0, 1)
+    assert retention(convenings, people)["spring"] == Retained(1.0, 1)
 
 
 def test_who_came_without_belonging_has_not_left() -> None:
     convenings = [held("spring", "2019-03-01"), held("autumn", "2019-10-01")]
-    assert retention(convenings, [came({"spring": "2019-03-01"}, member=False)])["spring"] == (0.0, 1)
+    assert retention(convenings, [came({"spring": "2019-03-01"}, member=False)])["spring"] == Retained(0.0, 1)
 
 
 def test_retention_is_not_known_where_attendance_at_either_is_not() -> None:
@@ -166,13 +170,15 @@ def test_retention_is_not_known_where_attendance_at_either_is_not() -> None:
     ]
     people = [came({"a": "2019-01-01", "c": "2019-03-01", "d": "2019-04-01"})]
     shares = retention(convenings, people)
-    assert shares == {"a": (None, 0), "b": (None, 0), "c": (1.0, 1), "d": (None, 0)}
+    unknown = Retained(None, unknown=1, why_none="attendance is unknown")
+    assert shares == {"a": unknown, "b": unknown, "c": Retained(1.0, 1), "d": LAST}
 
 
 def test_retention_is_not_known_where_nobody_came_or_all_left() -> None:
     convenings = [held("spring", "2019-03-01"), held("autumn", "2019-10-01")]
-    assert retention(convenings, [])["spring"] == (None, 0)
-    assert retention(convenings, [came({"spring": "2019-03-01"}, left_on="2019-04-01")])["spring"] == (None, 0)
+    nobody = Retained(None, why_none="nobody stayed")
+    assert retention(convenings, [])["spring"] == nobody
+    assert retention(convenings, [came({"spring": "2019-03-01"}, left_on="2019-04-01")])["spring"] == nobody
 
 
 def test_a_cancelled_convening_is_skipped() -> None:
@@ -182,7 +188,7 @@ def test_a_cancelled_convening_is_skipped() -> None:
         held("autumn", "2019-10-01"),
     ]
     people = [came({"spring": "2019-03-01", "autumn": "2019-10-01"})]
-    assert retention(in_order(convenings, "2019-12-31"), people) == {"spring": (1.0, 1), "autumn": (None, 0)}
+    assert retention(in_order(convenings, "2019-12-31"), people) == {"spring": Retained(1.0, 1), "autumn": LAST}
 
 
 def test_nothing_held_keeps_nobody() -> None:
