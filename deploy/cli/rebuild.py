@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.importing import AsJson
-from deploy.cli.printing import err, out
+from deploy.cli.printing import out
 from deploy.local.failures import Failure
 from deploy.local.settings import REPOSITORY
 from deploy.local.system import System
@@ -100,7 +100,7 @@ def _running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
 def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json: bool) -> None:
     """Show what it tells as it comes, and answer what it asks."""
     assert process.stdout is not None
-    with _bars() as bars:
+    with _bars(silent=as_json) as bars:
         bar = bars.add_task("starting", total=None, rate="")
         for line in process.stdout:
             told = json.loads(line)
@@ -122,14 +122,14 @@ def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json
 
 
 @contextmanager
-def _bars() -> Iterator[Progress]:
+def _bars(*, silent: bool) -> Iterator[Progress]:
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
         TaskProgressColumn(),
         TextColumn("{task.fields[rate]}"),
     )
-    with Progress(*columns, console=err, disable=not err.is_terminal) as bars:
+    with Progress(*columns, console=out, disable=silent or not out.is_terminal) as bars:
         yield bars
 
 
@@ -173,7 +173,8 @@ def _show_comparison(told: dict[str, Any]) -> None:
     for column in ("what", "of", "part", "since", "as at", "was", "becomes"):
         sheet.add_column(column, overflow="fold", justify="right" if column in ("was", "becomes") else "left")
     for one in told["differences"][:SHOWN]:
-        cells = (one["what"], one["scope"], one["key"], one["since"], one["as_at"], one["before"], one["after"])
+        of, _, part = one["key"].rpartition(" ") if one["since"] is None else (one["scope"], "", one["key"])
+        cells = (one["what"], of, part, one["since"], one["as_at"], one["before"], one["after"])
         sheet.add_row(*(Text(_cell(cell)) for cell in cells))
     out.print(sheet)
     for what, count in told["counts"].items():

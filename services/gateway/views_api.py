@@ -43,6 +43,20 @@ async def _gathering(
 Gathered = Annotated[Gathering, Depends(_gathering)]
 
 
+async def _on_record(
+    request: Request,
+    praxis_after: Annotated[
+        str | None, Header(description="Positions of your own writes, which the list then includes.")
+    ] = None,
+) -> AsyncIterator[Gathering]:
+    async with request.state.views.open(parse_positions(praxis_after)) as holdings:
+        yield Gathering(holdings, datetime.now(UTC).date().isoformat())
+
+
+OnRecord = Annotated[Gathering, Depends(_on_record)]
+"""Lists hold all that is on record, of whatever day."""
+
+
 After = Annotated[str, Query(description="The `next` of the page before.", max_length=64)]
 Limit = Annotated[int, Query(ge=1, le=1_000)]
 
@@ -60,7 +74,7 @@ async def get_network(gathered: Gathered) -> NetworkView:
 
 
 @router.get("/communities", tags=["communities"])
-async def list_communities(gathered: Gathered, after: After = "", limit: Limit = 100) -> Page:
+async def list_communities(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
     return _page(await gathered.listed("community", after, limit), limit)
 
 
@@ -71,7 +85,7 @@ async def get_community(community: CommunityId, gathered: Gathered) -> Community
 
 
 @router.get("/programmes", tags=["programmes"])
-async def list_programmes(gathered: Gathered, after: After = "", limit: Limit = 100) -> Page:
+async def list_programmes(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
     return _page(await gathered.listed("programme", after, limit), limit)
 
 
@@ -82,7 +96,7 @@ async def get_programme(programme: ProgrammeId, gathered: Gathered) -> Programme
 
 
 @router.get("/organisations", tags=["organisations"])
-async def list_organisations(gathered: Gathered, after: After = "", limit: Limit = 100) -> Page:
+async def list_organisations(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
     return _page(await gathered.listed("organisation", after, limit), limit)
 
 
@@ -93,7 +107,7 @@ async def get_organisation(organisation: OrganisationId, gathered: Gathered) -> 
 
 
 @router.get("/innovations", tags=["innovations"])
-async def list_innovations(gathered: Gathered, after: After = "", limit: Limit = 100) -> Page:
+async def list_innovations(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
     return _page(await gathered.listed("innovation", after, limit), limit)
 
 

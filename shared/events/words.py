@@ -85,7 +85,16 @@ def _real_day(day: CoarseDate) -> CoarseDate:
 Day = Annotated[CoarseDate, AfterValidator(_real_day)]
 """A date that is known to the day."""
 
-_SLUG = StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")
+_SLUG_PATTERN = r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$"
+_ULID_PATTERN = r"^[0-7][0-9a-hjkmnp-tv-z]{25}$"
+_SLUG = StringConstraints(pattern=_SLUG_PATTERN)
+
+IN_WORDS = {
+    _SLUG_PATTERN: "An id is 1 to 64 lower-case letters, digits and hyphens, beginning and ending with a letter "
+    "or digit, as in rehabilitation-2019",
+    _ULID_PATTERN: "This id is a ULID in lower case, as in 01j9z3qk5t8w2v7x4y6b1c0dfg: POST /v1/people gives one",
+}
+"""What a refused id is told, by the pattern that it does not fit."""
 
 ProgrammeId = Annotated[str, _SLUG]
 OrganisationId = Annotated[str, _SLUG]
@@ -96,7 +105,7 @@ DesignGroupId = Annotated[str, _SLUG]
 FormId = Annotated[str, _SLUG]
 QuestionId = Annotated[str, _SLUG]
 AffiliationId = Annotated[str, _SLUG]
-PersonId = Annotated[str, StringConstraints(pattern=r"^[0-7][0-9a-hjkmnp-tv-z]{25}$")]
+PersonId = Annotated[str, StringConstraints(pattern=_ULID_PATTERN)]
 """A ULID in lower case: it says nothing about the person."""
 ResponseId = PersonId
 

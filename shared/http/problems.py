@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
+from shared.events.words import IN_WORDS
 from shared.refusals import Refusal, Unavailable
 
 log = structlog.get_logger(__name__)
@@ -106,9 +107,18 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
             name="not-json",
             errors=[FieldProblem(field="body", detail=detail)],
         )
-    errors = [FieldProblem(field=_field(one["loc"]), detail=one["msg"]) for one in found]
+    errors = [FieldProblem(field=_field(one["loc"]), detail=_in_words(one, request)) for one in found]
     detail = "; ".join(f"{one.field}: {one.detail}" for one in errors)
     return problem(request, 422, "Some fields are not as they must be", detail, name="invalid-fields", errors=errors)
+
+
+def _in_words(error: Mapping[str, Any], request: Request) -> str:
+    """What is wrong with a field, for people: ids by their rule, and a body that was not sent as JSON as just that."""
+    if error["type"] == "string_pattern_mismatch":
+        return IN_WORDS.get(error["ctx"]["pattern"], str(error["msg"]))
+    if error["loc"] == ("body",) and not request.headers.get("content-type", "").startswith("application/json"):
+        return "Send it as JSON, with the header Content-Type: application/json"
+    return str(error["msg"])
 
 
 def _field(location: Sequence[int | str]) -> str:
@@ -133,6 +143,7 @@ async def _http(request: Request, error: Exception) -> JSONResponse:
         str(error.detail),
         detail,
         name=f"http-{error.status_code}",
+        errors=[FieldProblem(field="body", detail=detail)] if error.status_code == 400 else [],
         headers=error.headers,
     )
 
