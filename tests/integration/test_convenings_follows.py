@@ -13,6 +13,7 @@ from httpx import ASGITransport, AsyncClient, Response
 from starlette.types import Receive, Scope, Send
 from ulid import ULID
 
+from deploy.local.system import System
 from services.convenings.app import app, lifespan
 from services.convenings.projection import KnownSink
 from shared.events.fact import Fact, Position, Recorded, Stream
@@ -103,6 +104,12 @@ async def serving() -> AsyncIterator[Convenings]:
                     break
                 await asyncio.sleep(0.1)
             yield Convenings(client)
+
+
+@pytest.fixture
+def kafka(own_kafka: System) -> str:
+    """Not the one of all tests: each service here has a database of its own, and reads topics from their start."""
+    return own_kafka.kafka
 
 
 @pytest.fixture
