@@ -165,9 +165,10 @@ class KafkaKilled(Fault):
     """kill -9 of Kafka, twice, and back."""
 
     name = "kafka-killed"
+    strikes = 2
 
     async def strike(self, arena: Arena) -> None:
-        for _ in range(2):
+        for _ in range(self.strikes):
             await asyncio.sleep(arena.rng.uniform(0.5, 2))
             await arena.kill("kafka")
             await asyncio.sleep(arena.rng.uniform(0, 4))

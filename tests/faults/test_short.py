@@ -24,7 +24,11 @@ class KillInTheFold(KillAtPoints):
     strikes = 2
 
 
-RUNS = [KillInTheFold(4), OnlyAnotherTopic(0), KafkaKilled(0)]
+class KafkaKilledOnce(KafkaKilled):
+    strikes = 1
+
+
+RUNS = [KillInTheFold(4), OnlyAnotherTopic(0), KafkaKilledOnce(0)]
 
 
 @pytest.fixture(scope="module")
