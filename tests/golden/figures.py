@@ -86,7 +86,7 @@ def _retention(memory: Memory) -> Figures:
         held = in_order([c for c in _records(memory, ConveningRecord) if c.community_id == id], LAST)
         people = [p for p in _records(memory, ParticipationRecord) if p.community_id == id]
         shares = retention(held, people)
-        found[f"community.{id}"] = {convening: list(share) for convening, share in shares.items()}
+        found[f"community.{id}"] = {convening: [one.share, one.stayed] for convening, one in shares.items()}
     return found
 
 
