@@ -19,9 +19,9 @@ from tests.faults.sabotage import MISTAKES, Mistake, applied
 
 
 class KillInTheFold(KillAtPoints):
-    """After the commit, of metrics and of the follower of convenings: the rest is for the long version."""
+    """After the commit of metrics: the rest is for the long version."""
 
-    strikes = 2
+    strikes = 1
 
 
 class KafkaKilledOnce(KafkaKilled):
