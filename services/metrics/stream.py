@@ -17,7 +17,7 @@ from services.metrics.metrics import REBALANCES
 from services.metrics.settings import Settings
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
-from shared.reading.follower import LostLog, check_log, stored_offsets
+from shared.reading.follower import LONGEST_WITHOUT_POLL, LostLog, check_log, stored_offsets
 from shared.reading.sink import Folding
 
 log = structlog.get_logger(__name__)
@@ -82,6 +82,7 @@ class Stream(faust.App):
             key_serializer="raw",
             value_serializer="raw",
             broker_session_timeout=settings.session_timeout.total_seconds(),
+            broker_max_poll_interval=LONGEST_WITHOUT_POLL.total_seconds(),
             broker_heartbeat_interval=settings.session_timeout.total_seconds() / 5,
             consumer_max_fetch_size=4 * 1024 * 1024,
             consumer_auto_offset_reset="earliest",

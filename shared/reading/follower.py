@@ -18,6 +18,8 @@ from shared.running import told_to_end
 log = structlog.get_logger(__name__)
 
 HINT_EVERY_S = 1.0
+LONGEST_WITHOUT_POLL = timedelta(days=7)
+"""While MongoDB is away nothing is polled. Beyond this a consumer leaves its group; Faust's then never comes back."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 ANSWERS_WITHIN_S = 1.0  # else Kafka is taken to be away: aiokafka itself would go on asking for 40 s
 
@@ -117,6 +119,7 @@ class Follower:
             fetch_max_wait_ms=500,
             session_timeout_ms=self._session // timedelta(milliseconds=1),
             heartbeat_interval_ms=self._session / 5 // timedelta(milliseconds=1),
+            max_poll_interval_ms=LONGEST_WITHOUT_POLL // timedelta(milliseconds=1),
         )
         assignment = _Assignment(consumer, self._sink)
         consumer.subscribe([topic_name(topic) for topic in self._topics], listener=assignment)
