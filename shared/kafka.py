@@ -107,8 +107,14 @@ def decode(record: Record) -> Recorded:
     try:
         fact = kind.model_validate_json(record.value)
     except ValidationError as problem:
-        raise NotUnderstood(f"{fact_type} is not as it must be: {problem}") from None
+        raise NotUnderstood(f"{fact_type} is not as it must be: {_said(problem)}") from None
     return Recorded(id, stream, version, fact, recorded_at, trace)
+
+
+def _said(problem: ValidationError) -> str:
+    """What is wrong with which field. What stood there is not repeated: it may be about people."""
+    errors = problem.errors(include_url=False, include_input=False, include_context=False)
+    return "; ".join(f"{'.'.join(map(str, error['loc'])) or 'the whole'}: {error['msg']}" for error in errors)
 
 
 def present_headers(record: Record) -> dict[str, bytes]:

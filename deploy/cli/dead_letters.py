@@ -60,14 +60,12 @@ def list_(
     if not letters:
         out.print("There are no dead letters." if all_ else "No dead letters wait.")
         return
-    sheet = Table(box=None, pad_edge=False)
-    for column in ("id", "version", "since", "state", "reason"):
-        sheet.add_column(column, overflow="fold")
     for letter in letters:
         state = f"{letter['state']}, missing" if letter["missing"] else letter["state"]
-        reason = textwrap.shorten(letter["reason"], 90, placeholder=" …")
-        sheet.add_row(letter["id"], letter["position"] or "", letter["buried_at"][:16], state, Text(reason))
-    out.print(sheet)
+        out.print(
+            Text.assemble((letter["id"], "bold"), f"  {letter['buried_at'][:16]}  {state}  {letter['position'] or ''}")
+        )
+        out.print(Text(f"    {textwrap.shorten(letter['reason'], 300, placeholder=' …')}"))
 
 
 @app.command()
@@ -83,6 +81,8 @@ def show(
         out.print_json(json.dumps(letter))
         return
     sheet = Table(box=None, pad_edge=False, show_header=False)
+    sheet.add_column(no_wrap=True)
+    sheet.add_column(overflow="fold")
     for name in ("id", "state", "reason", "position", "missing", "topic", "partition", "offset", "buried_at", "key"):
         sheet.add_row(name, Text(_word(letter[name])))
     for how in ("replayed", "discarded"):
