@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +54,25 @@ def folded(lines: Sequence[Line]) -> Figures:
         "distinct-participants": len({p.person_id for p in _records(memory, ParticipationRecord) if p.attended}),
         "records": dict(sorted(Counter(held.record.kind for held in memory.held.values()).items())),
     }
+
+
+def as_recorded(found: Figures, recorded: Figures) -> Figures:
+    """What was found without measures, and without kinds of parts of a measure, that the recording does not know."""
+    known: dict[str, set[str]] = {}
+    for scopes in recorded["sums"].values():
+        for one in scopes.values():
+            for measure, keyed in one.items():
+                known.setdefault(measure, set()).update(key.partition("=")[0] for key in keyed)
+
+    def parts(measure: str, keyed: Mapping[str, int]) -> dict[str, int]:
+        return {key: value for key, value in keyed.items() if key.partition("=")[0] in known.get(measure, set())}
+
+    def measures(of_scope: Mapping[str, Mapping[str, int]]) -> Figures:
+        told = {measure: parts(measure, keyed) for measure, keyed in of_scope.items()}
+        return {measure: keyed for measure, keyed in told.items() if keyed}
+
+    sums = {day: {scope: measures(one) for scope, one in scopes.items()} for day, scopes in found["sums"].items()}
+    return {**{name: found[name] for name in recorded if name in found}, "sums": sums}
 
 
 def _record(line: Line, offset: int) -> Record:

@@ -7,7 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.faults import recompute
 from tests.golden.figures import DAYS, Figures, Line
@@ -32,7 +32,9 @@ def recounted(lines: Sequence[Line]) -> Figures:
 
 
 def _plain(line: Line) -> Fact:
-    data = {name: _last_day(name, value) for name, value in json.loads(line["value"]).items()}
+    stated = json.loads(line["value"])
+    data = {name: _last_day(name, value) for name, value in stated.items()}
+    data["is_coarse"] = len(str(stated.get("joined_on", "2019-01-31"))) < len("2019-01-31")
     headers = line["headers"]
     place = {"stream": headers["ce_subject"], "version": int(headers["ce_sequence"]), "type": headers["ce_type"]}
     return {**place, "data": data}
@@ -52,7 +54,8 @@ def _sums(by_scope: Mapping[str, Sequence[Fact]], day: str) -> Figures:
     for scope, about in sorted(by_scope.items()):
         counted: Mapping[tuple[str, str], int] = {}
         if scope.startswith("community."):
-            counted = recompute.community_figures(about, day)
+            coarse = {("members", "joined=month-or-year"): _coarsely_joined(about, day)}
+            counted = {**recompute.community_figures(about, day), **coarse}
         elif scope.startswith("innovation."):
             counted = recompute.innovation_figures(about, day)
         for (measure, key), value in counted.items():
@@ -87,18 +90,40 @@ def _retention(facts: Sequence[Fact]) -> Figures:
 
 def _has_left(facts: Sequence[Fact], person: str, day: str) -> bool:
     """Whether somebody was a member by a day and is none on it."""
-    spans: list[tuple[str, str, str]] = []
+    begun = [span for span in _spans(facts, person) if span.since <= day]
+    return bool(begun) and all(span.until <= day for span in begun)
+
+
+def _coarsely_joined(facts: Sequence[Fact], day: str) -> int:
+    """Members of whom only the month or the year is known in which they joined."""
+    people = {fact["data"]["person_id"] for fact in facts if recompute.named(fact) == "member-joined"}
+    held = {person: [one for one in _spans(facts, person) if one.since <= day < one.until] for person in people}
+    return sum(any(one.is_coarse for one in spans) for spans in held.values())
+
+
+class Span(NamedTuple):
+    role: str
+    since: str
+    is_coarse: bool
+    until: str = FOR_EVER
+
+
+def _spans(facts: Sequence[Fact], person: str) -> list[Span]:
+    """Somebody's memberships."""
+    spans: list[Span] = []
     for fact in recompute.in_order(facts):
         data = fact["data"]
         if data.get("person_id") != person:
             continue
         if recompute.named(fact) == "member-joined":
-            spans.append((data["role"], data["joined_on"], FOR_EVER))
+            spans.append(Span(data["role"], data["joined_on"], data["is_coarse"]))
         elif recompute.named(fact) == "member-left":
-            open_one = (data["role"], data["joined_on"], FOR_EVER)
-            spans = [(*one[:2], data["left_on"]) if one == open_one else one for one in spans]
-    begun = [(since, until) for _, since, until in spans if since <= day]
-    return bool(begun) and all(until <= day for _, until in begun)
+            ended = (data["role"], data["joined_on"], FOR_EVER)
+            spans = [
+                one._replace(until=data["left_on"]) if (one.role, one.since, one.until) == ended else one
+                for one in spans
+            ]
+    return spans
 
 
 def _nps(facts: Sequence[Fact]) -> list[Any]:
