@@ -15,9 +15,9 @@ from shared.views.records import RECORDS, ConveningRecord, ParticipationRecord
 from tests.builders import OnKafka
 from tests.unit.metrics.test_fold_laws import Memory, remembered
 
-DAYS = ("2018-12-31", "2019-02-28", "2019-12-31", "2020-02-29", "2020-12-31", "2021-12-31")
+DAYS = ("2018-12-31", "2019-02-28", "2019-12-31", "2020-02-03", "2020-02-16", "2020-02-29", "2020-12-31", "2021-12-31")
 LAST = DAYS[-1]
-BATCHES = (1, 7, 40, 500)
+BATCHES = (1, 3, 20, 60)
 """Facts in a batch, in turn: the sizes must not matter."""
 
 Figures = dict[str, Any]

@@ -53,7 +53,7 @@ class History:
                 del queues[topic]
         for index in self.chance.sample(range(len(come)), 25):
             come.insert(self.chance.randrange(index, len(come)), come[index])
-        for index in self.chance.sample(range(len(come) - 200), 15):
+        for index in sorted(self.chance.sample(range(len(come) - 200), 120)):
             come.insert(self.chance.randrange(index, index + 200), come.pop(index))
         return come
 
@@ -182,6 +182,12 @@ class History:
                 if self.chance.random() < 0.3:
                     withdrawn = a.registration_withdrawn(person, convening, withdrawn_on=self._day(380, 400))
                     turns.append(("convenings", withdrawn))
+                    if self.chance.random() < 0.6:  # and registered again after all
+                        again = a.registration_made(person, convening, registered_on=self._day(400, 410))
+                        turns.append(("convenings", again))
+                        if self.chance.random() < 0.5:
+                            for_good = a.registration_withdrawn(person, convening, withdrawn_on=self._day(412, 420))
+                            turns.append(("convenings", for_good))
             if self.chance.random() < 0.7:
                 turns.append(("convenings", a.person_attended(person, convening, attended_on=day, minutes=45)))
         yield turns
