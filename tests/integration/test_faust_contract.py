@@ -23,6 +23,7 @@ from services.metrics.settings import Settings
 from services.metrics.stream import BatchConsumer, BatchTransport, Stream
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
+from shared.reading.follower import LONGEST_WITHOUT_POLL
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -154,3 +155,16 @@ async def test_the_settings_are_known_to_faust_and_taken(stream: Stream) -> None
     assert conf.consumer_auto_offset_reset == "earliest"
     assert str(conf.store).startswith("memory:")
     assert str(conf.processing_guarantee) == "ProcessingGuarantee.AT_LEAST_ONCE"
+
+
+def test_a_signal_tells_the_partitions_that_were_assigned_none_included(stream: Stream) -> None:
+    told = source(faust.App._on_partitions_assigned)
+    assert "await T(self.on_partitions_assigned.send)(assigned)" in told
+    assert stream.places == frozenset()
+
+
+def test_only_a_long_time_without_a_poll_makes_the_consumer_leave_its_group(stream: Stream) -> None:
+    assert stream.conf.broker_max_poll_interval == LONGEST_WITHOUT_POLL.total_seconds()
+    assert "max_poll_interval_ms=int(max_poll_interval * 1000.0)" in source(
+        driver.AIOKafkaConsumerThread._create_worker_consumer
+    )
