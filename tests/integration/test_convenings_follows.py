@@ -78,7 +78,7 @@ class Convenings:
     async def accept(self, path: str, body: Mapping[str, Any] | None = None, after: Sequence[Position] = ()) -> None:
         """Send a command until it is accepted, as a client does that is told to come again."""
         answer = await self.put(path, body, after)
-        for _ in range(100):
+        for _ in range(600):
             if answer.status_code != 503:
                 break
             await asyncio.sleep(0.1)
@@ -149,7 +149,7 @@ async def published(kafka: str, community: str, count: int) -> list[Fact]:
     try:
         consumer.assign([TopicPartition(topic_name("convenings"), number) for number in range(PARTITIONS)])
         await consumer.seek_to_beginning()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(facts) < count:
                 polled: Mapping[TopicPartition, Sequence[Record]] = await consumer.getmany(timeout_ms=200)
                 ours = [record for batch in polled.values() for record in batch if record.key == stream.key.encode()]
