@@ -43,13 +43,16 @@ class PatientWriter:
         if missing:
             raise Unavailable(f"Not arrived here yet: {', '.join(map(str, missing))}. Come again", field="Praxis-After")
         deadline = asyncio.get_running_loop().time() + self._moment.total_seconds()
+        is_current = False
         while True:
             try:
                 return await self._writer(decider, key, command, envelope)
             except UnknownReference as unknown:
+                if is_current:
+                    raise
                 if asyncio.get_running_loop().time() < deadline:
                     await asyncio.sleep(PAUSE_S)
                 elif await self._is_behind():
                     raise Unavailable(f"{unknown.detail}; it may still be on its way", field=unknown.field) from None
-                else:
-                    raise
+                else:  # it may have arrived since it was looked for: look once more
+                    is_current = True

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-PATIENCE_S = 90
+PATIENCE_S = 120
 
 
 async def until(is_so: Callable[[], Awaitable[bool]]) -> None:
