@@ -16,16 +16,18 @@ from ulid import ULID
 
 from deploy.local.settings import free_ports
 from deploy.local.system import System
+from services.gateway.holdings import Views
 from services.metrics.builds import current_build
 from services.metrics.dead_letters import bury
 from services.metrics.flip import NotReady, Offsets, begin, clear, flip
 from services.metrics.fold import Fold
-from shared.events.fact import SOURCE_TOPICS, Recorded, Stream
+from shared.events.fact import SOURCE_TOPICS, Position, Recorded, Stream
 from shared.kafka import ensure_topics, topic_name
 from shared.mongo import Client, Database
 from shared.reading.heads import unseen
 from shared.reading.sink import Closed, Sink
 from shared.views.builds import BUILDS, CURRENT, FIRST, Build
+from shared.views.records import ParticipationRecord
 from tests.builders import member_joined, on_kafka, recorded
 from tests.integration.test_metrics_worker import PARTITIONS, ROOT, SESSION, History, Worker, send, send_slowly
 from tests.integration.waiting import PATIENCE_S, until
@@ -333,6 +335,25 @@ async def test_a_build_that_has_not_seen_all_that_the_other_has_does_not_take_ov
     assert await current_build(db) == FIRST
     await old.put(0, joined(range(4, 5)))
     assert (await old.next_offsets(0))["membership"] == 5, "the old build goes on as if nothing had been tried"
+
+
+async def test_a_reader_that_waits_for_what_it_wrote_finds_it_in_the_build_that_took_over_meanwhile(
+    client: Client, db: Database, two_builds: tuple[Sink, Sink]
+) -> None:
+    _, new = two_builds
+    views = Views(client, database=db.name)
+    async with views.open([Position(STREAM, 3)]) as holdings:
+        assert len(await holdings.records(ParticipationRecord)) == 3
+    waiting = asyncio.create_task(seen(views, Position(STREAM, 4)))
+    await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
+    await new.put(0, joined(range(3, 4)))
+    assert await waiting == 4
+
+
+async def seen(views: Views, position: Position) -> int:
+    """How many people belong there, once a fact about them is seen."""
+    async with views.open([position]) as holdings:
+        return len(await holdings.records(ParticipationRecord))
 
 
 async def test_a_build_that_was_given_up_meanwhile_does_not_take_over(
