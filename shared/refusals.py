@@ -2,7 +2,6 @@
 
 Refusal
  ├─ Invalid             400  the words of the command are wrong by themselves
- ├─ Forbidden           403
  ├─ NotFound            404
  │   └─ UnknownReference     something that it builds on is not known (yet)
  ├─ Conflict            409  what is on record speaks against it
@@ -31,10 +30,6 @@ class Refusal(Exception):
 
 class Invalid(Refusal):
     status, title = 400, "The command is not valid"
-
-
-class Forbidden(Refusal):
-    status, title = 403, "This is not allowed"
 
 
 class NotFound(Refusal):

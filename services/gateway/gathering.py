@@ -6,7 +6,6 @@ from services.gateway.holdings import Holdings
 from services.gateway.views.achievements import AchievementHoldings
 from services.gateway.views.community import CommunityHoldings
 from services.gateway.views.innovation import InnovationHoldings
-from services.gateway.views.listing import Listed
 from services.gateway.views.network import NetworkView, network_view
 from services.gateway.views.organisation import OrganisationHoldings
 from services.gateway.views.programme import ProgrammeHoldings
@@ -141,10 +140,6 @@ class Gathering:
         participants = await self._holdings.distinct_people({"value.first_attended_on": {"$lte": self.as_at}})
         basis = await self._basis(scopes, latest([community.demonstration_on for community in communities]))
         return network_view(members, participants, await self._holdings.sums(scopes, self.as_at), basis)
-
-    async def listed(self, kind: str, after: str, limit: int) -> list[Listed]:
-        """One more than `limit`, so that it is seen whether more follow."""
-        return [Listed.model_validate(one) for one in await self._holdings.listed(kind, after, limit + 1)]
 
     async def _by_id(self, kind: type[R], field: str, ids: set[str]) -> dict[str, R]:
         found = await self._holdings.records(kind, **{field: {"$in": sorted(ids)}})

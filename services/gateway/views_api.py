@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query, Request
 from pydantic import BaseModel
 
 from services.gateway.gathering import Gathering
+from services.gateway.holdings import Holdings
 from services.gateway.views.achievements import Achievements, achievements
 from services.gateway.views.community import CommunityView, community_view
 from services.gateway.views.innovation import InnovationView, innovation_view
@@ -23,38 +24,34 @@ from shared.measures.measure import Cycle, Measure
 router = APIRouter(prefix="/v1")
 
 
-async def _gathering(
+async def _snapshot(
     request: Request,
+    praxis_after: Annotated[
+        str | None, Header(description="Positions of your own writes, which the answer then includes.")
+    ] = None,
+) -> AsyncIterator[Holdings]:
+    async with request.state.views.open(parse_positions(praxis_after)) as holdings:
+        yield holdings
+
+
+Snapshot = Annotated[Holdings, Depends(_snapshot)]
+"""For lists: they hold all that is on record, of whatever day."""
+
+
+def _gathering(
+    holdings: Snapshot,
     as_at: Annotated[
         CoarseDate | None,
         Query(
             description="The day at whose end the figures hold; a month or year means its last day. Today if left out."
         ),
     ] = None,
-    praxis_after: Annotated[
-        str | None, Header(description="Positions of your own writes, which the view then includes.")
-    ] = None,
-) -> AsyncIterator[Gathering]:
+) -> Gathering:
     day = as_at or CoarseDate.of(datetime.now(UTC).date())
-    async with request.state.views.open(parse_positions(praxis_after)) as holdings:
-        yield Gathering(holdings, day.last_day)
+    return Gathering(holdings, day.last_day)
 
 
 Gathered = Annotated[Gathering, Depends(_gathering)]
-
-
-async def _on_record(
-    request: Request,
-    praxis_after: Annotated[
-        str | None, Header(description="Positions of your own writes, which the list then includes.")
-    ] = None,
-) -> AsyncIterator[Gathering]:
-    async with request.state.views.open(parse_positions(praxis_after)) as holdings:
-        yield Gathering(holdings, datetime.now(UTC).date().isoformat())
-
-
-OnRecord = Annotated[Gathering, Depends(_on_record)]
-"""Lists hold all that is on record, of whatever day."""
 
 
 After = Annotated[str, Query(description="The `next` of the page before.", max_length=64)]
@@ -74,8 +71,8 @@ async def get_network(gathered: Gathered) -> NetworkView:
 
 
 @router.get("/communities", tags=["communities"])
-async def list_communities(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
-    return _page(await gathered.listed("community", after, limit), limit)
+async def list_communities(holdings: Snapshot, after: After = "", limit: Limit = 100) -> Page:
+    return await _page(holdings, "community", after, limit)
 
 
 @router.get("/communities/{community}", tags=["communities"])
@@ -85,8 +82,8 @@ async def get_community(community: CommunityId, gathered: Gathered) -> Community
 
 
 @router.get("/programmes", tags=["programmes"])
-async def list_programmes(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
-    return _page(await gathered.listed("programme", after, limit), limit)
+async def list_programmes(holdings: Snapshot, after: After = "", limit: Limit = 100) -> Page:
+    return await _page(holdings, "programme", after, limit)
 
 
 @router.get("/programmes/{programme}", tags=["programmes"])
@@ -96,8 +93,8 @@ async def get_programme(programme: ProgrammeId, gathered: Gathered) -> Programme
 
 
 @router.get("/organisations", tags=["organisations"])
-async def list_organisations(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
-    return _page(await gathered.listed("organisation", after, limit), limit)
+async def list_organisations(holdings: Snapshot, after: After = "", limit: Limit = 100) -> Page:
+    return await _page(holdings, "organisation", after, limit)
 
 
 @router.get("/organisations/{organisation}", tags=["organisations"])
@@ -107,8 +104,8 @@ async def get_organisation(organisation: OrganisationId, gathered: Gathered) -> 
 
 
 @router.get("/innovations", tags=["innovations"])
-async def list_innovations(gathered: OnRecord, after: After = "", limit: Limit = 100) -> Page:
-    return _page(await gathered.listed("innovation", after, limit), limit)
+async def list_innovations(holdings: Snapshot, after: After = "", limit: Limit = 100) -> Page:
+    return await _page(holdings, "innovation", after, limit)
 
 
 @router.get("/innovations/{innovation}", tags=["innovations"])
@@ -153,5 +150,7 @@ async def list_measures() -> list[MeasureDefinition]:
     return [MeasureDefinition.of(measure) for measure in MEASURES.values()]
 
 
-def _page(items: list[Listed], limit: int) -> Page:
-    return Page(items=items[:limit], next=items[limit - 1].id if len(items) > limit else None)
+async def _page(holdings: Holdings, kind: str, after: str, limit: int) -> Page:
+    found = await holdings.listed(kind, after, limit + 1)  # one more, so that it is seen whether more follow
+    items = [Listed.model_validate(one) for one in found[:limit]]
+    return Page(items=items, next=items[-1].id if len(found) > limit else None)
