@@ -17,7 +17,8 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.system import System
-from tests.faults.nemesis import FAULTS, Fault
+from tests.faults.nemesis import FAULTS
+from tests.faults.nemesis.fault import Fault
 from tests.faults.run import Result, run, system
 
 console = Console()

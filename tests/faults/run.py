@@ -20,7 +20,7 @@ from tests.faults.check import Anomaly, check
 from tests.faults.commands import World
 from tests.faults.history import History
 from tests.faults.load import Load
-from tests.faults.nemesis import Fault
+from tests.faults.nemesis.fault import Fault
 
 CLIENTS = 6
 BEFORE_S, AFTER_S = 1.0, 3.0

@@ -13,7 +13,10 @@ import pytest
 from deploy.local.settings import REPOSITORY
 from deploy.local.system import System
 from tests.engines import skipped_where_unavailable
-from tests.faults.nemesis import Fault, KafkaKilled, KillAtPoints, OnlyAnotherTopic
+from tests.faults.nemesis.engines import KafkaKilled
+from tests.faults.nemesis.fault import Fault
+from tests.faults.nemesis.services import KillAtPoints
+from tests.faults.nemesis.workers import OnlyAnotherTopic
 from tests.faults.run import run, system
 from tests.faults.sabotage import MISTAKES, Mistake, applied
 

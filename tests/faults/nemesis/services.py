@@ -1,0 +1,49 @@
+"""Faults of any service: its process is killed."""
+
+import asyncio
+from collections.abc import Sequence
+
+from tests.faults.arena import Arena
+from tests.faults.nemesis.fault import Fault
+
+WRITER = ("writer.decided", "writer.committed")
+RELAY = ("relay.sent", "relay.acknowledged", "relay.deleted")
+SINK = ("sink.folded", "sink.committed")
+
+
+class KillAtPoints(Fault):
+    """kill -9 at commit points, three in a run: in five runs with following seeds each of each service is met."""
+
+    name = "kill-at-points"
+    strikes = 3
+    PLACES: Sequence[tuple[str, str]] = (
+        *((service, point) for point in (*WRITER, *RELAY) for service in ("membership", "convenings")),
+        *((service, point) for point in SINK for service in ("metrics", "convenings")),
+        ("metrics", "worker.hinting"),
+    )
+
+    async def strike(self, arena: Arena) -> None:
+        for number in range(self.strikes):
+            service, point = self.PLACES[(3 * self.seed + number) % len(self.PLACES)]
+            await arena.kill(service)
+            few = 3 if point.startswith("worker") else 10
+            await arena.start(service, fail=f"{point}:kill@{arena.rng.randint(1, few)}", wait=False)
+            await arena.until_dead(service, within=20)
+            await arena.stop(service)
+            await arena.start(service, wait=False)
+            await asyncio.sleep(arena.rng.uniform(0.2, 1))
+
+
+class KillServices(Fault):
+    """kill -9 of any service at any time."""
+
+    name = "kill-services"
+
+    async def strike(self, arena: Arena) -> None:
+        victims = ["membership", "convenings", "metrics", "gateway"]
+        arena.rng.shuffle(victims)
+        for victim in victims:
+            await asyncio.sleep(arena.rng.uniform(0.1, 1))
+            await arena.kill(victim)
+            await asyncio.sleep(arena.rng.uniform(0, 1))
+            await arena.start(victim, wait=arena.rng.random() < 0.5)

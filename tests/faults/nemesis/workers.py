@@ -1,0 +1,73 @@
+"""Faults of the workers of metrics: they sleep, join and leave."""
+
+import asyncio
+from collections.abc import Mapping
+
+from tests.faults.arena import SESSION_S, Arena
+from tests.faults.nemesis.fault import Fault
+
+
+class PausedWorker(Fault):
+    """A metrics worker sleeps longer than its session: before it folds, before it commits, or anywhere."""
+
+    name = "paused-worker"
+    services: Mapping[str, int] = {"metrics": 2}
+
+    async def strike(self, arena: Arena) -> None:
+        victim = arena.rng.choice(["metrics", "metrics-2"])
+        point = ("worker.polled", "sink.folded", None)[self.seed % 3]
+        if point:
+            await arena.stop(victim)
+            await arena.start(victim, fail=f"{point}:stop@{arena.rng.randint(5, 25)}")
+            await arena.until_frozen(victim, within=20)
+        else:
+            await asyncio.sleep(arena.rng.uniform(1, 3))
+            await arena.freeze(victim)
+        await asyncio.sleep(SESSION_S + 3)
+        await arena.thaw(victim)
+        await asyncio.sleep(3)
+
+
+class OnlyAnotherTopic(Fault):
+    """A worker knows nothing of facts of one topic, and is then given facts of another of the same partitions.
+
+    It had left these partitions to another meanwhile; in every second run it slept instead.
+    """
+
+    name = "only-another-topic"
+
+    async def strike(self, arena: Arena) -> None:
+        await asyncio.sleep(3)
+        await arena.load.pause()
+        await arena.settled()
+        if self.seed % 2:
+            await arena.freeze("metrics")
+        await arena.start("metrics-2")  # beside a sleeping one it has no partitions before that one's session has ended
+        await asyncio.sleep(1)
+        await arena.load.only("membership")
+        await asyncio.sleep(3)
+        await arena.load.pause()
+        await arena.settled()
+        if self.seed % 2:
+            await arena.thaw("metrics")
+        await arena.stop("metrics-2")
+        await arena.load.only("convenings")
+        await asyncio.sleep(3)
+        await arena.load.all()
+
+
+class JoinAndLeave(Fault):
+    """Every two seconds a metrics worker joins, leaves or is killed: one to three of them."""
+
+    name = "join-and-leave"
+
+    async def strike(self, arena: Arena) -> None:
+        names = ["metrics", "metrics-2", "metrics-3"]
+        for _ in range(7):
+            running = [name for name in names if arena.runs(name)]
+            name = arena.rng.choice(names)
+            if name not in running:
+                await arena.start(name, wait=False)
+            elif len(running) > 1:
+                await (arena.kill if arena.rng.random() < 0.4 else arena.stop)(name)
+            await asyncio.sleep(2)
