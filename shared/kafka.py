@@ -108,7 +108,7 @@ def decode(record: Record) -> Recorded:
         fact = kind.model_validate_json(record.value)
     except ValidationError as problem:
         raise NotUnderstood(f"{fact_type} is not as it must be: {_said(problem)}") from None
-    return Recorded(id, stream, version, fact, recorded_at, trace)
+    return Recorded(id, stream, version, fact, recorded_at, trace, record.value)
 
 
 def _said(problem: ValidationError) -> str:

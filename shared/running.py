@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable, Coroutine
@@ -98,6 +99,17 @@ def kafka_check(bootstrap: str) -> Callable[[], Awaitable[str | None]]:
     return check
 
 
+def collect_seldom() -> None:
+    """Let Python look for cyclic garbage seldom, and never among what is there to stay.
+
+    By default it walks all that is held whenever that has grown by a quarter, which is half of the time that a busy
+    reader takes; cycles come of exceptions and closed connections only, and are few.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 def serve(app: FastAPI, host: str, port: int) -> None:
     """Serve until told to stop, which is no failure; exits 1, saying why, if background work failed."""
     config = uvicorn.Config(app, host=host, port=port, log_config=None, access_log=False, server_header=False)
@@ -108,6 +120,7 @@ def serve(app: FastAPI, host: str, port: int) -> None:
         server.should_exit = True
 
     signal.signal(signal.SIGTERM, stop)
+    collect_seldom()
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if _failures:

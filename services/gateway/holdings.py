@@ -40,7 +40,7 @@ class Holdings:
         document = await self._db[self._build.records].find_one(
             {"_id": "/".join((kind.kind, *key))}, {"value": 1}, session=self._session
         )
-        return kind.model_validate(document["value"]) if document else None
+        return kind.restored(document["value"]) if document else None
 
     async def records(self, kind: type[R], scopes: Iterable[str] | None = None, **where: Any) -> list[R]:
         """The records of a kind, in these scopes, with these values; dots in a field's name are written `__`."""
@@ -48,7 +48,7 @@ class Holdings:
         if scopes is not None:
             query["scope"] = {"$in": list(scopes)}
         found = self._db[self._build.records].find({**query, "kind": kind.kind}, {"value": 1}, session=self._session)
-        return [kind.model_validate(document["value"]) async for document in found.sort("_id")]
+        return [kind.restored(document["value"]) async for document in found.sort("_id")]
 
     async def listed(self, kind: str, after: str, limit: int) -> list[Document]:
         """Ids, titles and marks of the records of a kind, in order of their ids, those after an id."""

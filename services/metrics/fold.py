@@ -63,7 +63,7 @@ def _change(id: str, news: News, partition: int, held: Held) -> UpdateOne:
     return UpdateOne(
         {"_id": id},
         {
-            "$set": {"value": held.record.model_dump(mode="json"), "seen": held.seen},
+            "$set": {"value": held.record.to_store(), "seen": held.seen},
             "$push": {"facts": {"$each": [_stored(recorded) for recorded in news.facts]}},
             "$setOnInsert": {"kind": held.record.kind, "scope": news.scope, "partition": partition},
         },
@@ -84,13 +84,12 @@ def _addition(sum_id: SumId, days: Mapping[str, int], partition: int) -> UpdateO
 def _stored(recorded: Recorded) -> Document:
     """A fact as a record keeps it, so that a figure can be traced and a late fact folded in its place."""
     return {
-        "position": str(recorded.position),
         "topic": recorded.stream.topic,
         "version": recorded.version,
         "type": recorded.fact.type,
         "recorded_at": recorded.recorded_at,
         "trace": recorded.trace,
-        "data": to_json(recorded.fact).decode(),
+        "data": (recorded.words or to_json(recorded.fact)).decode(),
     }
 
 

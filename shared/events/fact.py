@@ -1,7 +1,7 @@
 """Facts, the streams that hold them, and what recording adds to them."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Literal, NamedTuple, Self, get_args
 
@@ -102,6 +102,8 @@ class Recorded:
     fact: Fact
     recorded_at: datetime
     trace: str
+    words: bytes | None = field(default=None, compare=False, repr=False)
+    """The fact's JSON as it came from Kafka, fields that are not known here included; None where it did not."""
 
     @property
     def position(self) -> Position:

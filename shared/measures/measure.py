@@ -1,7 +1,7 @@
 """What a measure is, and the figures that come of it."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
@@ -118,28 +118,33 @@ class Sums:
 
 def contributions(record: Record, measures: Iterable[Measure]) -> dict[tuple[str, str, str], int]:
     """What a record adds to the sums: (measure, key, day) -> delta."""
-    added: Counter[tuple[str, str, str]] = Counter()
+    added: dict[tuple[str, str, str], int] = {}
     for measure in measures:
         assert measure.contributions is not None
         for day, key, delta in measure.contributions(record):
-            added[measure.name, key, day] += delta
+            place = measure.name, key, day
+            added[place] = added.get(place, 0) + delta
     return added
 
 
-def sweep(days: Iterable[str | None], keys_on: Callable[[str], set[str]]) -> Iterator[Contribution]:
+def sweep(days: Iterable[str | None], keys_on: Callable[[str], AbstractSet[str]]) -> Iterator[Contribution]:
     """The contributions of something that counts under keys which change on some days."""
-    before: set[str] = set()
+    before: AbstractSet[str] = frozenset()
     for day in sorted({day for day in days if day is not None}):
         now = keys_on(day)
-        yield from ((day, key, 1) for key in sorted(now - before))
-        yield from ((day, key, -1) for key in sorted(before - now))
+        for key in now - before:
+            yield day, key, 1
+        for key in before - now:
+            yield day, key, -1
         before = now
 
 
-def firsts(days: Iterable[str], keys_on: Callable[[str], set[str]]) -> Iterator[Contribution]:
+def firsts(days: Iterable[str], keys_on: Callable[[str], AbstractSet[str]]) -> Iterator[Contribution]:
     """The contributions of something that counts under a key from the first day that has it, for good."""
     before: set[str] = set()
     for day in sorted(set(days)):
         now = keys_on(day)
-        yield from ((day, key, 1) for key in sorted(now - before))
-        before |= now
+        if new := now - before:
+            for key in new:
+                yield day, key, 1
+            before |= now

@@ -1,6 +1,7 @@
 """Who belongs: members and completions."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 
 from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, sweep
 from shared.views.records import Affiliation, ParticipationRecord
@@ -10,14 +11,19 @@ COARSE = "joined=month-or-year"
 """Those whose day of joining is known to the month or year only; shown in words, not among the parts."""
 
 
-def affiliation_keys(held: list[Affiliation]) -> set[str]:
+def affiliation_keys(held: Iterable[Affiliation]) -> frozenset[str]:
     """The parts that affiliations put a person under. Two affiliations at once count under both."""
-    keys = set()
-    for dimension in ("organisation", "service", "profession"):
-        field = "organisation_id" if dimension == "organisation" else dimension
-        stated = {value for affiliation in held if (value := getattr(affiliation, field)) is not None}
+    return _keys_of(*((a.organisation_id, a.service, a.profession) for a in held))
+
+
+@lru_cache(maxsize=65_536)
+def _keys_of(*held: tuple[str | None, str | None, str | None]) -> frozenset[str]:
+    """`held`: organisation, service and profession of each affiliation. The same ones come for many people."""
+    keys = set[str]()
+    for number, dimension in enumerate(("organisation", "service", "profession")):
+        stated = {value for one in held if (value := one[number]) is not None}
         keys |= {f"{dimension}={value}" for value in stated or {NOT_STATED}}
-    return keys
+    return frozenset(keys)
 
 
 def _members(record: ParticipationRecord) -> Iterator[Contribution]:
@@ -28,9 +34,13 @@ def _members(record: ParticipationRecord) -> Iterator[Contribution]:
         held = [membership for membership in record.memberships if membership.holds(day)]
         if not held:
             return set()
-        ways = {f"role={membership.role}" for membership in held} | {f"how={membership.how}" for membership in held}
-        ways |= {COARSE} if any(membership.is_coarse for membership in held) else set()
-        return {WHOLE} | ways | affiliation_keys(record.affiliated(day))
+        keys = {WHOLE, *affiliation_keys(record.affiliated(day))}
+        for membership in held:
+            keys.add(f"role={membership.role}")
+            keys.add(f"how={membership.how}")
+            if membership.is_coarse:
+                keys.add(COARSE)
+        return keys
 
     spans = [
         *((m.joined_on, m.left_on) for m in record.memberships),

@@ -10,7 +10,7 @@ from shared.views.records import ConveningRecord, ParticipationRecord, Registrat
 
 
 def _participants(record: ParticipationRecord) -> Iterator[Contribution]:
-    return firsts(record.attended.values(), lambda day: {WHOLE} | affiliation_keys(record.affiliated(day)))
+    return firsts(record.attended.values(), lambda day: affiliation_keys(record.affiliated(day)) | {WHOLE})
 
 
 PARTICIPANTS = Measure(

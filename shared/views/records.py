@@ -5,27 +5,42 @@ people keeps the words of the fact beside it (`…_stated`).
 """
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import BaseModel, ConfigDict
+from msgspec import Struct, convert, to_builtins
 
-from shared.events.feedback import AdoptionStage, Question, Source
+from shared.events.feedback import AdoptionStage, Scale, SourceKind
 from shared.events.membership import CommunityKind, Governance, HowJoined, OrganisationKind, Role
 
 
-class Record(BaseModel):
-    model_config = ConfigDict(frozen=True)
+class Record(Struct, frozen=True):
+    """Immutable: `msgspec.structs.replace` gives the next one."""
 
     kind: ClassVar[str]
 
+    @classmethod
+    def restored(cls, stored: Mapping[str, Any]) -> Self:
+        """The record as `to_store` gave it.
 
-class Part(BaseModel):
+        Raises:
+            msgspec.ValidationError: it is none of this kind.
+        """
+        return convert(stored, cls)
+
+    def only(self, *fields: str) -> dict[str, Any]:
+        return {field: getattr(self, field) for field in fields}
+
+    def to_store(self) -> dict[str, Any]:
+        """Plain names and values, as MongoDB and JSON take them."""
+        stored: dict[str, Any] = to_builtins(self)
+        return stored
+
+
+class Part(Struct, frozen=True):
     """A part of a record."""
 
-    model_config = ConfigDict(frozen=True)
 
-
-class ProgrammeRecord(Record):
+class ProgrammeRecord(Record, frozen=True):
     kind: ClassVar[str] = "programme"
 
     programme_id: str
@@ -46,7 +61,7 @@ class ProgrammeRecord(Record):
     demonstration_on: str | None = None
 
 
-class Domain(Part):
+class Domain(Part, frozen=True):
     """What a community was decided to be about, from this day on."""
 
     community_id: str
@@ -55,7 +70,7 @@ class Domain(Part):
     decided_stated: str
 
 
-class DesignGroup(Part):
+class DesignGroup(Part, frozen=True):
     design_group_id: str
     met_on: str | None = None
     met_stated: str | None = None
@@ -64,12 +79,12 @@ class DesignGroup(Part):
     domains: tuple[Domain, ...] = ()
 
 
-class Name(Part):
+class Name(Part, frozen=True):
     name: str
     since: str
 
 
-class OrganisationRecord(Record):
+class OrganisationRecord(Record, frozen=True):
     kind: ClassVar[str] = "organisation"
 
     organisation_id: str
@@ -89,7 +104,7 @@ class OrganisationRecord(Record):
         return held[-1] if held else self.organisation_id
 
 
-class Affiliation(Part):
+class Affiliation(Part, frozen=True):
     """Holds from `began_on` up to, not including, `ended_on`."""
 
     affiliation_id: str
@@ -103,7 +118,7 @@ class Affiliation(Part):
         return self.began_on is not None and self.began_on <= day and (self.ended_on is None or day < self.ended_on)
 
 
-class PersonRecord(Record):
+class PersonRecord(Record, frozen=True):
     kind: ClassVar[str] = "person"
 
     person_id: str
@@ -111,7 +126,7 @@ class PersonRecord(Record):
     affiliations: tuple[Affiliation, ...] = ()
 
 
-class CommunityRecord(Record):
+class CommunityRecord(Record, frozen=True):
     kind: ClassVar[str] = "community"
 
     community_id: str
@@ -130,7 +145,7 @@ class CommunityRecord(Record):
     demonstration_on: str | None = None
 
 
-class Membership(Part):
+class Membership(Part, frozen=True):
     """Holds from `joined_on` up to, not including, `left_on`."""
 
     role: Role
@@ -144,7 +159,7 @@ class Membership(Part):
         return self.joined_on <= day and (self.left_on is None or day < self.left_on)
 
 
-class Registration(Part):
+class Registration(Part, frozen=True):
     """Stands from `registered_on` up to, not including, `withdrawn_on`."""
 
     registered_on: str
@@ -154,7 +169,7 @@ class Registration(Part):
         return self.registered_on <= day and (self.withdrawn_on is None or day < self.withdrawn_on)
 
 
-class ParticipationRecord(Record):
+class ParticipationRecord(Record, frozen=True):
     """One person in one community: memberships, affiliations as known there, registrations, attendances."""
 
     kind: ClassVar[str] = "participation"
@@ -181,7 +196,7 @@ class ParticipationRecord(Record):
         return [affiliation for affiliation in self.affiliations if affiliation.holds(day)]
 
 
-class ConveningRecord(Record):
+class ConveningRecord(Record, frozen=True):
     kind: ClassVar[str] = "convening"
 
     community_id: str
@@ -195,7 +210,15 @@ class ConveningRecord(Record):
     called_by_members: bool | None = None
 
 
-class FormRecord(Record):
+class Question(Part, frozen=True):
+    question_id: str
+    text: str
+    scale: Scale
+    answers: tuple[str, ...] = ()
+    """The words that it can be answered with, lowest first where they are ordered."""
+
+
+class FormRecord(Record, frozen=True):
     kind: ClassVar[str] = "form"
 
     community_id: str
@@ -206,7 +229,7 @@ class FormRecord(Record):
     questions: tuple[Question, ...] = ()
 
 
-class ResponseRecord(Record):
+class ResponseRecord(Record, frozen=True):
     """What one respondent answered; who it was is not known."""
 
     kind: ClassVar[str] = "response"
@@ -219,7 +242,7 @@ class ResponseRecord(Record):
     in_words: tuple[str, ...] = ()
 
 
-class InnovationRecord(Record):
+class InnovationRecord(Record, frozen=True):
     kind: ClassVar[str] = "innovation"
 
     innovation_id: str
@@ -229,7 +252,14 @@ class InnovationRecord(Record):
     demonstration_on: str | None = None
 
 
-class Stage(Part):
+class Source(Part, frozen=True):
+    """How it is known."""
+
+    kind: SourceKind
+    words: str
+
+
+class Stage(Part, frozen=True):
     """A stage that was reached on a day, and how that is known."""
 
     stage: AdoptionStage
@@ -238,7 +268,7 @@ class Stage(Part):
     source: Source
 
 
-class Eligibility(Part):
+class Eligibility(Part, frozen=True):
     """Holds from `since` up to, not including, `until`."""
 
     since: str
@@ -248,7 +278,7 @@ class Eligibility(Part):
         return self.since <= day and (self.until is None or day < self.until)
 
 
-class AdoptionRecord(Record):
+class AdoptionRecord(Record, frozen=True):
     """One organisation and one innovation."""
 
     kind: ClassVar[str] = "adoption"

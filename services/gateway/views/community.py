@@ -1,10 +1,11 @@
 """A community: who belongs, what was convened, who came, what they said."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from pydantic import BaseModel
 
+from services.gateway.views.design_groups import DesignGroupView, DomainView, domain_of, met_by
 from services.gateway.views.feedback import FormView, form_view
 from services.gateway.views.people import came_figure
 from shared.measures.convenings import ATTENDANCE_UNKNOWN, CANCELLED, HELD
@@ -27,8 +28,6 @@ from shared.measures.participation import (
 from shared.views.records import (
     CommunityRecord,
     ConveningRecord,
-    DesignGroup,
-    Domain,
     FormRecord,
     ParticipationRecord,
     ProgrammeRecord,
@@ -73,8 +72,8 @@ class CommunityView(BaseModel):
     services: tuple[str, ...]
     mechanisms: tuple[str, ...]
     accredited_by: str | None
-    domain: Domain | None
-    design_groups: list[DesignGroup]
+    domain: DomainView | None
+    design_groups: list[DesignGroupView]
     as_at: str
     incomplete: bool
     demonstration_on: str | None
@@ -87,15 +86,13 @@ def community_view(held: CommunityHoldings, basis: Basis) -> CommunityView:
     community = held.community
     groups = [*community.design_groups, *(held.programme.design_groups if held.programme else ())]
     return CommunityView(
-        **community.model_dump(
-            include={
-                *("community_id", "title", "governance", "founded_on", "closed_on", "programme_id", "host_id"),
-                *("description", "services", "mechanisms", "accredited_by", "demonstration_on"),
-            }
+        **community.only(
+            *("community_id", "title", "governance", "founded_on", "closed_on", "programme_id", "host_id"),
+            *("description", "services", "mechanisms", "accredited_by", "demonstration_on"),
         ),
         kind=community.community_kind,
         domain=domain_of(community.community_id, groups, basis.as_at),
-        design_groups=[group for group in groups if group.met_on is not None and group.met_on <= basis.as_at],
+        design_groups=met_by(groups, basis.as_at),
         as_at=basis.as_at,
         incomplete=basis.incomplete,
         figures=community_figures(held.sums, basis),
@@ -106,12 +103,6 @@ def community_view(held: CommunityHoldings, basis: Basis) -> CommunityView:
             if form.opened_on is not None and form.opened_on <= basis.as_at
         ],
     )
-
-
-def domain_of(community_id: str, groups: Iterable[DesignGroup], as_at: str) -> Domain | None:
-    """What the community was last decided to be about, by a day."""
-    decided = [d for group in groups for d in group.domains if d.community_id == community_id and d.decided_on <= as_at]
-    return max(decided, key=lambda domain: domain.decided_on, default=None)
 
 
 def community_figures(sums: Sums, basis: Basis) -> list[Figure]:
@@ -151,9 +142,7 @@ def _convenings(held: CommunityHoldings, basis: Basis) -> list[ConveningView]:
 
 def _convening_view(convening: ConveningRecord, state: str, figures: list[Figure]) -> ConveningView:
     return ConveningView(
-        **convening.model_dump(
-            include={"convening_id", "title", "scheduled_on", "held_on", "cancelled_on", "attendance_known"}
-        ),
+        **convening.only("convening_id", "title", "scheduled_on", "held_on", "cancelled_on", "attendance_known"),
         state=state,
         figures=figures,
     )

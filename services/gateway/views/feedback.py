@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from pydantic import BaseModel
 
-from shared.events.feedback import Question, Scale
+from shared.events.feedback import Scale
 from shared.measures.feedback import ANSWERS, ITEM_RESPONSE, NPS, RESPONSE_RATE, RESPONSES, nps
 from shared.measures.measure import Basis, Figure, Sums
 from shared.measures.participation import ATTENDANCES
-from shared.views.records import ConveningRecord, FormRecord
+from shared.views.records import ConveningRecord, FormRecord, Question
 
 
 class AnswerCount(BaseModel):

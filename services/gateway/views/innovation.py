@@ -43,7 +43,7 @@ class InnovationView(BaseModel):
 
 def innovation_view(held: InnovationHoldings, basis: Basis) -> InnovationView:
     return InnovationView(
-        **held.innovation.model_dump(include={"innovation_id", "title", "description", "community_id"}),
+        **held.innovation.only("innovation_id", "title", "description", "community_id"),
         as_at=basis.as_at,
         incomplete=basis.incomplete,
         demonstration_on=basis.demonstration_on,
@@ -77,5 +77,5 @@ def _stage(adoption: AdoptionRecord, organisations: Mapping[str, OrganisationRec
         eligible=adoption.is_eligible(as_at),
         stage=stage.stage if stage else None,
         reached_on=stage.reached_stated if stage else None,
-        source=stage.source if stage else None,
+        source=Source(kind=stage.source.kind, words=stage.source.words) if stage else None,
     )

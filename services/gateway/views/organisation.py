@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import replace
 from pydantic import BaseModel
 
 from services.gateway.views.people import distinct_members, distinct_participants
@@ -60,7 +61,7 @@ def organisation_view(held: OrganisationHoldings, basis: Basis) -> OrganisationV
     organisation, as_at = held.organisation, basis.as_at
     its_own = [_while_affiliated(participation, organisation.organisation_id) for participation in held.participations]
     return OrganisationView(
-        **organisation.model_dump(include={"organisation_id", "ods_code", "region"}),
+        **organisation.only("organisation_id", "ods_code", "region"),
         kind=organisation.organisation_kind,
         name=organisation.name_on(as_at),
         board_id=organisation.board_id if (organisation.board_since or "9999") <= as_at else None,
@@ -93,7 +94,7 @@ def _belongs(participation: ParticipationRecord, organisation: str, day: str) ->
 def _while_affiliated(participation: ParticipationRecord, organisation: str) -> ParticipationRecord:
     """The participation with only the attendances of days when the person belonged to the organisation."""
     attended = {c: day for c, day in participation.attended.items() if _belongs(participation, organisation, day)}
-    return participation.model_copy(update={"attended": attended})
+    return replace(participation, attended=attended)
 
 
 def _innovation(

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from services.gateway.views.community import community_figures, domain_of
+from services.gateway.views.community import community_figures
+from services.gateway.views.design_groups import DesignGroupView, DomainView, domain_of, met_by
 from services.gateway.views.people import came_figure, distinct_members, distinct_participants, host_staff
 from shared.measures.convenings import (
     AT_RISK,
@@ -23,8 +24,6 @@ from shared.measures.participation import ATTENDANCES
 from shared.views.records import (
     CommunityRecord,
     ConveningRecord,
-    DesignGroup,
-    Domain,
     ParticipationRecord,
     ProgrammeRecord,
 )
@@ -54,7 +53,7 @@ class Following(BaseModel):
 class CommunityInProgramme(BaseModel):
     community_id: str
     title: str | None
-    domain: Domain | None
+    domain: DomainView | None
     figures: list[Figure]
 
 
@@ -75,17 +74,15 @@ class ProgrammeView(BaseModel):
     demonstration_on: str | None
     figures: list[Figure]
     communities: list[CommunityInProgramme]
-    design_groups: list[DesignGroup]
+    design_groups: list[DesignGroupView]
 
 
 def programme_view(held: ProgrammeHoldings, basis: Basis) -> ProgrammeView:
     programme = held.programme
     return ProgrammeView(
-        **programme.model_dump(
-            include={
-                *("programme_id", "title", "commissioned_by", "commissioned_from", "source", "follows"),
-                *("stated_reason", "demonstration_on"),
-            }
+        **programme.only(
+            *("programme_id", "title", "commissioned_by", "commissioned_from", "source", "follows"),
+            *("stated_reason", "demonstration_on"),
         ),
         commissioned_on=programme.commissioned_stated,
         begins_on=programme.begins_stated,
@@ -95,7 +92,7 @@ def programme_view(held: ProgrammeHoldings, basis: Basis) -> ProgrammeView:
         incomplete=basis.incomplete,
         figures=programme_figures(held, basis),
         communities=[_community(community, held, basis) for community in held.communities],
-        design_groups=[g for g in programme.design_groups if g.met_on is not None and g.met_on <= basis.as_at],
+        design_groups=met_by(programme.design_groups, basis.as_at),
     )
 
 

@@ -6,7 +6,8 @@ measures' old contributions are taken back and the new ones added.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from services.metrics.projections.identity import Identity, identities
@@ -16,8 +17,10 @@ from shared.measures.catalogue import SUMMED
 from shared.measures.measure import contributions
 from shared.views.records import RECORDS, Record
 
-Added = Mapping[tuple[str, str, str], int]
-"""What a record adds to the sums: (measure, key, day) -> delta."""
+Place = tuple[str, str, str]
+"""Where something is added: measure, key, day."""
+Added = Mapping[Place, int]
+"""What a record adds to the sums."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +36,13 @@ class Held:
         return cls(record, seen, contributions(record, SUMMED.get(type(record), ())))
 
     @classmethod
+    def nothing(cls, identity: Identity) -> "Held":
+        """Before its first fact: it adds nothing then, whatever the measures."""
+        return cls(identity.empty(), {}, {})
+
+    @classmethod
     def restored(cls, document: Mapping[str, Any]) -> "Held":
-        return cls.of(RECORDS[document["kind"]].model_validate(document["value"]), document["seen"])
+        return cls.of(RECORDS[document["kind"]].restored(document["value"]), document["seen"])
 
 
 class Placed(NamedTuple):
@@ -66,12 +74,11 @@ class SumId(NamedTuple):
     year: str
 
 
-@dataclass
-class Changes:
+class Changes(NamedTuple):
     """The records after a batch, by id, and what it adds to the sums, by day."""
 
-    records: dict[str, Held] = field(default_factory=dict)
-    sums: defaultdict[SumId, dict[str, int]] = field(default_factory=lambda: defaultdict(lambda: defaultdict(int)))
+    records: dict[str, Held]
+    sums: dict[SumId, dict[str, int]]
 
 
 def concerned(facts: Sequence[Recorded]) -> dict[str, News]:
@@ -90,12 +97,13 @@ def folded_again(about: Mapping[str, News], held: Mapping[str, Held]) -> list[st
 
 def fold(about: Mapping[str, News], held: Mapping[str, Held], earlier: Mapping[str, Sequence[Placed]]) -> Changes:
     """What a batch changes. `earlier` are all the facts so far of the records that must be folded again."""
-    changes = Changes()
+    records = dict[str, Held]()
+    added = defaultdict[str, dict[Place, int]](dict)
     for id, news in about.items():
-        before = held.get(id) or Held.of(news.identity.empty(), {})
-        after = changes.records[id] = _evolved(before, news, earlier.get(id))
-        _add_difference(changes.sums, news.scope, before.added, after.added)
-    return changes
+        before = held.get(id) or Held.nothing(news.identity)
+        after = records[id] = _evolved(before, news, earlier.get(id))
+        _add_difference(added[news.scope], before.added, after.added)
+    return Changes(records, _by_year(added))
 
 
 def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
@@ -103,7 +111,7 @@ def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
     record = held.record
     if earlier is not None:
         record, facts = news.identity.empty(), [*earlier, *facts]
-    facts.sort(key=lambda placed: (placed.topic, placed.version))
+    facts.sort(key=itemgetter(0, 1))
     seen = dict(held.seen)
     for topic, version, fact in facts:
         record = evolve(record, fact)
@@ -111,8 +119,18 @@ def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
     return Held.of(record, seen)
 
 
-def _add_difference(sums: defaultdict[SumId, dict[str, int]], scope: str, old: Added, new: Added) -> None:
-    for place in old.keys() | new.keys():
-        if delta := new.get(place, 0) - old.get(place, 0):
-            measure, key, day = place
-            sums[SumId(scope, measure, key, day[:4])][day] += delta
+def _add_difference(sums: dict[Place, int], old: Added, new: Added) -> None:
+    for place, delta in new.items():
+        sums[place] = sums.get(place, 0) + delta
+    for place, delta in old.items():
+        sums[place] = sums.get(place, 0) - delta
+
+
+def _by_year(added: Mapping[str, Mapping[Place, int]]) -> dict[SumId, dict[str, int]]:
+    """Without what adds nothing: most of what a record contributes it contributed before."""
+    sums = defaultdict[SumId, dict[str, int]](dict)
+    for scope, places in added.items():
+        for (measure, key, day), delta in places.items():
+            if delta:
+                sums[SumId(scope, measure, key, day[:4])][day] = delta
+    return sums

@@ -48,7 +48,7 @@ class Identity(NamedTuple):
 
     def empty(self) -> Record:
         """The record as if no fact had come yet."""
-        return self.kind.model_validate(dict(zip(self.kind.model_fields, self.key, strict=False)))
+        return self.kind(*self.key)
 
 
 def identities(stream: Stream, fact: Fact) -> Sequence[Identity]:

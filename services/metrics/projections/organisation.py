@@ -1,5 +1,7 @@
 """Organisations: their names have dates, their ids and codes do not change."""
 
+from msgspec.structs import replace
+
 from shared.events.fact import Fact
 from shared.events.membership import (
     OrganisationJoinedBoard,
@@ -17,21 +19,20 @@ def evolve(record: OrganisationRecord, fact: Fact) -> OrganisationRecord | None:
     match fact:
         case OrganisationRegistered():
             first = Name(name=fact.name, since=FROM_THE_BEGINNING)
-            return record.model_copy(
-                update={
-                    **fact.model_dump(include={"ods_code", "region", "demonstration_on"}),
-                    "organisation_kind": fact.kind,
-                    "names": _in_order((first, *record.names)),
-                }
+            return replace(
+                record,
+                **fact.model_dump(include={"ods_code", "region", "demonstration_on"}),
+                organisation_kind=fact.kind,
+                names=_in_order((first, *record.names)),
             )
         case OrganisationRenamed(renamed_on=on, name=name):
-            return record.model_copy(update={"names": _in_order((*record.names, Name(name=name, since=on.last_day)))})
+            return replace(record, names=_in_order((*record.names, Name(name=name, since=on.last_day))))
         case OrganisationJoinedBoard(joined_on=on) if on.last_day < (record.board_since or FROM_THE_BEGINNING):
             return record  # recorded late: it has come under another since
         case OrganisationJoinedBoard(board_id=board, joined_on=on):
-            return record.model_copy(update={"board_id": board, "board_since": on.last_day})
+            return replace(record, board_id=board, board_since=on.last_day)
         case OrganisationJoinedNetwork(joined_on=on):
-            return record.model_copy(update={"network_since": on.last_day})
+            return replace(record, network_since=on.last_day)
         case _:
             return None
 

@@ -4,7 +4,10 @@ so what they make must not depend on which came first.
 
 from typing import NoReturn
 
+from msgspec.structs import replace
+
 from services.metrics.projections import organisation, participation, programme
+from shared.events import feedback
 from shared.events.convenings import (
     AttendanceTaken,
     ConveningCancelled,
@@ -38,8 +41,10 @@ from shared.views.records import (
     ParticipationRecord,
     PersonRecord,
     ProgrammeRecord,
+    Question,
     Record,
     ResponseRecord,
+    Source,
     Stage,
 )
 
@@ -89,25 +94,24 @@ def _not_about(record: Record, fact: Fact) -> NoReturn:
 def _community(record: CommunityRecord, fact: Fact) -> CommunityRecord:
     match fact:
         case CommunityFounded():
-            return record.model_copy(
-                update={
-                    "title": fact.title,
-                    "community_kind": fact.kind,
-                    "governance": fact.governance,
-                    "founded_on": fact.founded_on and fact.founded_on.last_day,
-                    "programme_id": fact.programme_id,
-                    "host_id": fact.host_id,
-                    "description": fact.description,
-                    "services": fact.services,
-                    "mechanisms": fact.mechanisms,
-                    "accredited_by": fact.accredited_by,
-                    "demonstration_on": fact.demonstration_on,
-                }
+            return replace(
+                record,
+                title=fact.title,
+                community_kind=fact.kind,
+                governance=fact.governance,
+                founded_on=fact.founded_on and fact.founded_on.last_day,
+                programme_id=fact.programme_id,
+                host_id=fact.host_id,
+                description=fact.description,
+                services=fact.services,
+                mechanisms=fact.mechanisms,
+                accredited_by=fact.accredited_by,
+                demonstration_on=fact.demonstration_on,
             )
         case CommunityClosed(closed_on=closed_on):
-            return record.model_copy(update={"closed_on": closed_on.last_day})
+            return replace(record, closed_on=closed_on.last_day)
         case DesignGroupMet() | DomainsDecided():
-            return record.model_copy(update={"design_groups": programme.with_group(record.design_groups, fact)})
+            return replace(record, design_groups=programme.with_group(record.design_groups, fact))
         case _:
             _not_about(record, fact)
 
@@ -115,22 +119,21 @@ def _community(record: CommunityRecord, fact: Fact) -> CommunityRecord:
 def _convening(record: ConveningRecord, fact: Fact) -> ConveningRecord:
     match fact:
         case ConveningScheduled():
-            return record.model_copy(
-                update={
-                    "title": fact.title,
-                    "scheduled_on": fact.scheduled_on.last_day,
-                    "capacity": fact.capacity,
-                    "called_by_members": fact.called_by_members,
-                }
+            return replace(
+                record,
+                title=fact.title,
+                scheduled_on=fact.scheduled_on.last_day,
+                capacity=fact.capacity,
+                called_by_members=fact.called_by_members,
             )
         case ConveningRescheduled(scheduled_on=scheduled_on):
-            return record.model_copy(update={"scheduled_on": scheduled_on.last_day})
+            return replace(record, scheduled_on=scheduled_on.last_day)
         case ConveningHeld(held_on=held_on):
-            return record.model_copy(update={"held_on": held_on.last_day})
+            return replace(record, held_on=held_on.last_day)
         case ConveningCancelled(cancelled_on=cancelled_on):
-            return record.model_copy(update={"cancelled_on": cancelled_on.last_day})
+            return replace(record, cancelled_on=cancelled_on.last_day)
         case AttendanceTaken():
-            return record.model_copy(update={"attendance_known": True})
+            return replace(record, attendance_known=True)
         case _:
             _not_about(record, fact)
 
@@ -138,16 +141,19 @@ def _convening(record: ConveningRecord, fact: Fact) -> ConveningRecord:
 def _form(record: FormRecord, fact: Fact) -> FormRecord:
     match fact:
         case FeedbackFormOpened():
-            return record.model_copy(
-                update={
-                    "title": fact.title,
-                    "opened_on": fact.opened_on.last_day,
-                    "convening_id": fact.convening_id,
-                    "questions": fact.questions,
-                }
+            return replace(
+                record,
+                title=fact.title,
+                opened_on=fact.opened_on.last_day,
+                convening_id=fact.convening_id,
+                questions=tuple(_asked(question) for question in fact.questions),
             )
         case _:
             _not_about(record, fact)
+
+
+def _asked(question: feedback.Question) -> Question:
+    return Question(question.question_id, question.text, question.scale, question.answers)
 
 
 def _response(record: ResponseRecord, fact: Fact) -> ResponseRecord:
@@ -155,7 +161,7 @@ def _response(record: ResponseRecord, fact: Fact) -> ResponseRecord:
         case ResponseReceived():
             answers = {given.question_id: given.answer for given in fact.answers}
             received = fact.received_on.last_day
-            return record.model_copy(update={"received_on": received, "answers": answers, "in_words": fact.in_words})
+            return replace(record, received_on=received, answers=answers, in_words=fact.in_words)
         case _:
             _not_about(record, fact)
 
@@ -163,13 +169,12 @@ def _response(record: ResponseRecord, fact: Fact) -> ResponseRecord:
 def _innovation(record: InnovationRecord, fact: Fact) -> InnovationRecord:
     match fact:
         case InnovationRegistered():
-            return record.model_copy(
-                update={
-                    "title": fact.title,
-                    "description": fact.description,
-                    "community_id": fact.community_id,
-                    "demonstration_on": fact.demonstration_on,
-                }
+            return replace(
+                record,
+                title=fact.title,
+                description=fact.description,
+                community_id=fact.community_id,
+                demonstration_on=fact.demonstration_on,
             )
         case _:
             _not_about(record, fact)
@@ -178,15 +183,20 @@ def _innovation(record: InnovationRecord, fact: Fact) -> InnovationRecord:
 def _adoption(record: AdoptionRecord, fact: Fact) -> AdoptionRecord:
     match fact:
         case OrganisationBecameEligible(eligible_from=since):
-            return record.model_copy(update={"eligible": (*record.eligible, Eligibility(since=since.last_day))})
+            return replace(record, eligible=(*record.eligible, Eligibility(since=since.last_day)))
         case OrganisationCeasedEligible(eligible_until_on=until):
-            return record.model_copy(update={"eligible": _ceased(record.eligible, until.last_day)})
+            return replace(record, eligible=_ceased(record.eligible, until.last_day))
         case AdoptionStageReached(stage=stage, reached_on=reached_on, source=source):
-            reached = Stage(stage=stage, reached_on=reached_on.last_day, reached_stated=reached_on, source=source)
+            reached = Stage(
+                stage=stage,
+                reached_on=reached_on.last_day,
+                reached_stated=str(reached_on),
+                source=Source(source.kind, source.words),
+            )
             stages = sorted(
                 (*record.stages, reached), key=lambda one: one.reached_on
             )  # stable: recording order in a day
-            return record.model_copy(update={"stages": tuple(stages)})
+            return replace(record, stages=tuple(stages))
         case _:
             _not_about(record, fact)
 
@@ -194,6 +204,5 @@ def _adoption(record: AdoptionRecord, fact: Fact) -> AdoptionRecord:
 def _ceased(periods: tuple[Eligibility, ...], until: str) -> tuple[Eligibility, ...]:
     """The periods, the open ones that began before this day ended with it."""
     return tuple(
-        period.model_copy(update={"until": until}) if period.until is None and period.since < until else period
-        for period in periods
+        replace(period, until=until) if period.until is None and period.since < until else period for period in periods
     )

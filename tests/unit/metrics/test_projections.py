@@ -2,6 +2,7 @@
 
 from typing import TypeVar
 
+import bson
 import pytest
 
 from services.metrics.projections.identity import identities
@@ -255,4 +256,4 @@ def test_a_response_says_what_was_answered_and_not_by_whom() -> None:
     ids=lambda record: record.kind,
 )
 def test_a_record_is_restored_as_it_was_stored(record: Record) -> None:
-    assert type(record).model_validate(record.model_dump(mode="json")) == record
+    assert type(record).restored(bson.decode(bson.encode(record.to_store()))) == record

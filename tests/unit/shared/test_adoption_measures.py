@@ -5,15 +5,19 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events.feedback import AdoptionStage
+from shared.events.feedback import AdoptionStage, SourceKind
 from shared.measures.adoption import ADOPTERS, ELIGIBLE, SPREAD
-from shared.views.records import AdoptionRecord, Eligibility, Stage
-from tests.builders import ILLUSTRATIVE
+from shared.views.records import AdoptionRecord, Eligibility, Source, Stage
 from tests.unit.shared.figures import CALENDAR, DAYS, LATER, sums, whole
 
 
 def reached(stage: AdoptionStage, on: str) -> Stage:
-    return Stage(stage=stage, reached_on=on, reached_stated=on, source=ILLUSTRATIVE)
+    return Stage(
+        stage=stage,
+        reached_on=on,
+        reached_stated=on,
+        source=Source(SourceKind.ILLUSTRATIVE, "Made up to show adoption"),
+    )
 
 
 def adoption(

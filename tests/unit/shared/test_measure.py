@@ -2,6 +2,7 @@
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from shared.measures.catalogue import MEASURES, SUMMED
 from shared.measures.measure import Basis, Sums, contributions, firsts, sweep
@@ -62,5 +63,5 @@ def test_a_measure_is_in_the_catalogue_under_its_own_name_and_says_what_it_count
 
 def test_a_record_that_nothing_is_known_of_contributes_nothing() -> None:
     for kind, measures in SUMMED.items():
-        known = {name: "x" for name, field in kind.model_fields.items() if field.is_required()}
-        assert contributions(kind.model_validate(known), measures) == {}
+        known = {field.name: "x" for field in fields(kind) if field.required}
+        assert contributions(kind(**known), measures) == {}

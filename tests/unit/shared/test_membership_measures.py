@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.events.membership import HowJoined, Role
 from shared.measures.membership import COMPLETIONS, MEMBERS
@@ -99,7 +100,7 @@ def test_an_affiliation_whose_beginning_is_missing_counts_for_nothing() -> None:
 
 
 def test_completions_count_from_their_day_also_of_those_who_left() -> None:
-    anna = belongs(member("2019-02-01", "2019-12-31")).model_copy(update={"completed_on": "2019-12-31"})
+    anna = replace(belongs(member("2019-02-01", "2019-12-31")), completed_on="2019-12-31")
     ben = belongs(member("2019-02-01"), person_id=BEN)
     assert whole(COMPLETIONS, anna, ben, at="2019-12-30") == 0
     assert whole(COMPLETIONS, anna, ben, at="2021-01-01") == 1

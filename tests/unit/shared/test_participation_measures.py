@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from shared.events.membership import HowJoined, Role
 from shared.measures.participation import (
@@ -76,7 +77,7 @@ def test_a_participant_counts_under_each_organisation_they_came_from() -> None:
     moved = came(
         {"spring": "2019-03-01", "autumn": "2019-10-01"},
         affiliations=(
-            KINGS.model_copy(update={"ended_on": "2019-06-01"}),
+            replace(KINGS, ended_on="2019-06-01"),
             Affiliation(affiliation_id="second", organisation_id="rj1", began_on="2019-06-01"),
         ),
     )
