@@ -84,30 +84,26 @@ def decode(record: Record) -> Recorded:
     """
     headers = present_headers(record)
     try:
-        subject = headers["ce_subject"].decode()
         version = int(headers["ce_sequence"])
-        recorded_at = _parse_instant(headers["ce_recordedtime"].decode())
-        fact_type = headers["ce_type"].decode()
+        recorded_at = datetime.fromisoformat(headers["ce_recordedtime"].decode())
+        stream, key, topic = _placed(headers["ce_subject"])
+        kind = _kind(headers["ce_type"])
         id = headers["ce_id"].decode()
         trace = headers.get("traceparent", b"").decode()
     except KeyError as missing:
         raise NotUnderstood(f"the header {missing.args[0]} is missing") from None
     except ValueError as problem:
         raise NotUnderstood(f"a header cannot be read: {problem}") from None
-    stream = _stream(subject)
-    if record.key != stream.key.encode() or record.topic != topic_name(stream.topic):
+    if record.key != key or record.topic != topic:
         raise NotUnderstood(f"a fact about {stream} stands under key {record.key!r} in {record.topic}")
     if version < 1:
         raise NotUnderstood(f"versions begin at 1, this is {version}")
-    kind = FACTS.get(fact_type)
-    if kind is None:
-        raise NotUnderstood(f"no fact is called {fact_type}: is this a newer producer's?")
     if record.value is None:
         raise NotUnderstood("there is no value (a tombstone)")
     try:
         fact = kind.model_validate_json(record.value)
     except ValidationError as problem:
-        raise NotUnderstood(f"{fact_type} is not as it must be: {_said(problem)}") from None
+        raise NotUnderstood(f"{kind.type} is not as it must be: {_said(problem)}") from None
     return Recorded(id, stream, version, fact, recorded_at, trace, record.value)
 
 
@@ -123,19 +119,22 @@ def present_headers(record: Record) -> dict[str, bytes]:
 
 
 @lru_cache(maxsize=65_536)
-def _stream(subject: str) -> Stream:
-    try:
-        return Stream.parse(subject)
-    except ValueError as problem:
-        raise NotUnderstood(str(problem)) from None
+def _placed(subject: bytes) -> tuple[Stream, bytes, str]:
+    """A stream, with the key and the name of the topic that its facts must stand under."""
+    stream = Stream.parse(subject.decode())
+    return stream, stream.key.encode(), topic_name(stream.topic)
+
+
+@lru_cache(maxsize=1_024)
+def _kind(type: bytes) -> type[Fact]:
+    kind = FACTS.get(type.decode())
+    if kind is None:
+        raise NotUnderstood(f"no fact is called {type.decode()}: is this a newer producer's?")
+    return kind
 
 
 def _instant(time: datetime) -> str:
     return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _parse_instant(text: str) -> datetime:
-    return datetime.fromisoformat(text)
 
 
 class WrongPartitions(Exception):

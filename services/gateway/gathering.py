@@ -1,7 +1,5 @@
 """Gathers from one snapshot what a view is made from."""
 
-from typing import TypeVar
-
 from services.gateway.holdings import Holdings
 from services.gateway.views.achievements import AchievementHoldings
 from services.gateway.views.community import CommunityHoldings
@@ -23,10 +21,7 @@ from shared.views.records import (
     OrganisationRecord,
     ParticipationRecord,
     ProgrammeRecord,
-    Record,
 )
-
-R = TypeVar("R", bound=Record)
 
 
 class NotOnRecord(NotFound):
@@ -93,8 +88,8 @@ class Gathering:
             raise NotOnRecord("organisation", id)
         participations = await self._holdings.records(ParticipationRecord, affiliations__organisation_id=id)
         adoptions = await self._holdings.records(AdoptionRecord, organisation_id=id)
-        communities = await self._by_id(CommunityRecord, "community_id", {p.community_id for p in participations})
-        innovations = await self._by_id(InnovationRecord, "innovation_id", {a.innovation_id for a in adoptions})
+        communities = await self._holdings.by_id(CommunityRecord, {p.community_id for p in participations})
+        innovations = await self._holdings.by_id(InnovationRecord, {a.innovation_id for a in adoptions})
         held = OrganisationHoldings(organisation, participations, communities, adoptions, innovations)
         scopes = [scope_of("organisation", id), *(scope_of("community", c) for c in communities)]
         scopes += [scope_of("innovation", innovation) for innovation in innovations]
@@ -112,7 +107,7 @@ class Gathering:
         scope = scope_of("innovation", innovation.innovation_id)
         adoptions = await self._holdings.records(AdoptionRecord, [scope])
         ids = {adoption.organisation_id for adoption in adoptions}
-        organisations = await self._by_id(OrganisationRecord, "organisation_id", ids)
+        organisations = await self._holdings.by_id(OrganisationRecord, ids)
         sums = (await self._holdings.sums([scope], self.as_at))[scope]
         held = InnovationHoldings(innovation, adoptions, organisations, sums)
         return held, await self._basis([scope], innovation.demonstration_on)
@@ -140,7 +135,3 @@ class Gathering:
         participants = await self._holdings.distinct_people({"value.first_attended_on": {"$lte": self.as_at}})
         basis = await self._basis(scopes, latest([community.demonstration_on for community in communities]))
         return network_view(members, participants, await self._holdings.sums(scopes, self.as_at), basis)
-
-    async def _by_id(self, kind: type[R], field: str, ids: set[str]) -> dict[str, R]:
-        found = await self._holdings.records(kind, **{field: {"$in": sorted(ids)}})
-        return {getattr(record, field): record for record in found}

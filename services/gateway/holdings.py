@@ -45,10 +45,17 @@ class Holdings:
     async def records(self, kind: type[R], scopes: Iterable[str] | None = None, **where: Any) -> list[R]:
         """The records of a kind, in these scopes, with these values; dots in a field's name are written `__`."""
         query: Document = {f"value.{field.replace('__', '.')}": value for field, value in where.items()}
+        query["_id"] = {"$gt": f"{kind.kind}/", "$lt": f"{kind.kind}0"}  # "0" follows "/"
         if scopes is not None:
             query["scope"] = {"$in": list(scopes)}
         found = self._db[self._build.records].find({**query, "kind": kind.kind}, {"value": 1}, session=self._session)
         return [kind.restored(document["value"]) async for document in found.sort("_id")]
+
+    async def by_id(self, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
+        """Those of these ids that are on record, of a kind that has but one id."""
+        query = {"_id": {"$in": [f"{kind.kind}/{id}" for id in sorted(ids)]}}
+        found = self._db[self._build.records].find(query, {"value": 1}, session=self._session)
+        return {document["_id"].partition("/")[2]: kind.restored(document["value"]) async for document in found}
 
     async def listed(self, kind: str, after: str, limit: int) -> list[Document]:
         """Ids, titles and marks of the records of a kind, in order of their ids, those after an id."""

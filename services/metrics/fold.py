@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pymongo import ASCENDING, IndexModel, UpdateOne
+from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
 from services.metrics.projections import Held, News, Placed, SumId, concerned, fold, folded_again
 from shared.events.fact import FACTS, Recorded
@@ -11,6 +11,14 @@ from shared.kafka import to_json
 from shared.mongo import Database, Document
 from shared.reading.sink import Unit
 from shared.views.builds import Build
+from shared.views.records import AdoptionRecord, CommunityRecord, ParticipationRecord, Record
+
+FOUND_BY: tuple[tuple[type[Record], str], ...] = (
+    (CommunityRecord, "programme_id"),
+    (ParticipationRecord, "affiliations.organisation_id"),
+    (AdoptionRecord, "organisation_id"),
+)
+"""What readers look for, beside ids and scopes. An index holds one kind only: there are many more participations."""
 
 
 class Fold:
@@ -24,7 +32,10 @@ class Fold:
         held = await unit.load(self._build.records, about, Held.restored)
         changes = fold(about, held, await self._earlier(unit, folded_again(about, held)))
         number = unit.partition.number
-        records = [_change(id, about[id], number, after) for id, after in changes.records.items()]
+        records = [
+            _changed(id, about[id], after) if id in held else _begun(id, about[id], number, after)
+            for id, after in changes.records.items()
+        ]
         await unit.db[self._build.records].bulk_write(records, ordered=False, session=unit.session)
         if changes.sums:
             additions = [_addition(sum_id, days, number) for sum_id, days in changes.sums.items()]
@@ -42,10 +53,10 @@ class Fold:
         """Make the collections, which a transaction cannot always do, and the indexes that readers use."""
         by_record = [
             IndexModel([("scope", ASCENDING), ("kind", ASCENDING)]),
-            IndexModel([("kind", ASCENDING), ("value.programme_id", ASCENDING)]),
-            IndexModel([("kind", ASCENDING), ("value.organisation_id", ASCENDING)]),
-            IndexModel([("kind", ASCENDING), ("value.affiliations.organisation_id", ASCENDING)]),
-            IndexModel([("kind", ASCENDING), ("value.person_id", ASCENDING)]),
+            *(
+                IndexModel([(f"value.{field}", ASCENDING)], partialFilterExpression={"kind": kind.kind})
+                for kind, field in FOUND_BY
+            ),
         ]
         await db[self._build.records].create_indexes(by_record)
         by_sum = [
@@ -59,15 +70,28 @@ class Fold:
         await db[self._build.heads].create_index("head", name="incomplete", partialFilterExpression=incomplete)
 
 
-def _change(id: str, news: News, partition: int, held: Held) -> UpdateOne:
+def _begun(id: str, news: News, partition: int, held: Held) -> InsertOne[Document]:
+    """A record that is not there, as this transaction sees it: where another put it there since, it runs again."""
+    return InsertOne(
+        {
+            "_id": id,
+            "kind": held.record.kind,
+            "scope": news.scope,
+            "partition": partition,
+            "value": held.record.to_store(),
+            "seen": held.seen,
+            "facts": [_stored(recorded) for recorded in news.facts],
+        }
+    )
+
+
+def _changed(id: str, news: News, held: Held) -> UpdateOne:
     return UpdateOne(
         {"_id": id},
         {
             "$set": {"value": held.record.to_store(), "seen": held.seen},
             "$push": {"facts": {"$each": [_stored(recorded) for recorded in news.facts]}},
-            "$setOnInsert": {"kind": held.record.kind, "scope": news.scope, "partition": partition},
         },
-        upsert=True,
     )
 
 
@@ -88,7 +112,6 @@ def _stored(recorded: Recorded) -> Document:
         "version": recorded.version,
         "type": recorded.fact.type,
         "recorded_at": recorded.recorded_at,
-        "trace": recorded.trace,
         "data": (recorded.words or to_json(recorded.fact)).decode(),
     }
 

@@ -27,7 +27,7 @@ log = structlog.get_logger(__name__)
 
 V = TypeVar("V")
 
-MOST_AT_ONCE = 2_500
+MOST_AT_ONCE = 5_000
 """Facts in one transaction: MongoDB ends a transaction that takes too long, and more at once is no faster."""
 TRANSACTIONS = 4
 """Partitions whose transactions are open at the same time."""

@@ -13,7 +13,14 @@ from shared.events.feedback import AdoptionStage, Scale, SourceKind
 from shared.events.membership import CommunityKind, Governance, HowJoined, OrganisationKind, Role
 
 
-class Record(Struct, frozen=True):
+def _as_text(value: object) -> str:
+    """A date as it was stated is more than a text: it is stored as the text that it is."""
+    if isinstance(value, str):
+        return str(value)
+    raise NotImplementedError(f"{type(value).__name__} is nothing that a record holds")
+
+
+class Record(Struct, frozen=True, omit_defaults=True):
     """Immutable: `msgspec.structs.replace` gives the next one."""
 
     kind: ClassVar[str]
@@ -31,12 +38,12 @@ class Record(Struct, frozen=True):
         return {field: getattr(self, field) for field in fields}
 
     def to_store(self) -> dict[str, Any]:
-        """Plain names and values, as MongoDB and JSON take them."""
-        stored: dict[str, Any] = to_builtins(self)
+        """Plain names and values, as MongoDB and JSON take them; nothing stands for what is not known."""
+        stored: dict[str, Any] = to_builtins(self, enc_hook=_as_text)
         return stored
 
 
-class Part(Struct, frozen=True):
+class Part(Struct, frozen=True, omit_defaults=True):
     """A part of a record."""
 
 

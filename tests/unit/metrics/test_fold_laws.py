@@ -5,6 +5,7 @@ facts give the same records and sums.
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
+import bson
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -35,7 +36,7 @@ class Memory:
         about = concerned([one for one in batch if self._seen[one.stream].take(one.version)])
         earlier = {id: list(self._facts[id]) for id in folded_again(about, self.held)}
         changes = fold(about, self.held, earlier)
-        self.held |= changes.records
+        self.held |= {id: _stored_and_restored(held) for id, held in changes.records.items()}
         for sum_id, days in changes.sums.items():
             for day, delta in days.items():
                 self.sums[sum_id][day] += delta
@@ -46,6 +47,11 @@ class Memory:
         """The sums without those that are zero."""
         kept = {sum_id: {day: delta for day, delta in days.items() if delta} for sum_id, days in self.sums.items()}
         return {sum_id: days for sum_id, days in kept.items() if days}
+
+
+def _stored_and_restored(held: Held) -> Held:
+    stored = bson.encode({"kind": held.record.kind, "value": held.record.to_store(), "seen": held.seen})
+    return Held.restored(bson.decode(stored))
 
 
 def remembered(batches: Iterable[Iterable[Recorded]]) -> Memory:

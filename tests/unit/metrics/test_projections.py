@@ -248,7 +248,10 @@ def test_a_response_says_what_was_answered_and_not_by_whom() -> None:
         after(ORGANISATION, a.trust_registered(), a.organisation_joined_board()),
         after(ADOPTION, a.became_eligible(), a.stage_reached()),
         after(PersonRecord(person_id=ANNA), a.person_registered(), a.affiliation_began()),
-        after(CommunityRecord(community_id="here"), a.community_founded(), a.design_group_met(), a.domains_decided()),
+        after(
+            CommunityRecord(community_id="here"),
+            *(a.community_founded(demonstration_on="2026-01-01"), a.design_group_met(), a.domains_decided()),
+        ),
         after(ProgrammeRecord(programme_id="cancer"), a.programme_commissioned(), a.programme_followed()),
         after(FormRecord(community_id="here", form_id="after"), a.form_opened()),
         after(InnovationRecord(innovation_id="gdm-health"), a.innovation_registered(community_id="here")),
