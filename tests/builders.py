@@ -199,6 +199,7 @@ def community_founded(
     founded_on: str | None = "2019-01",
     programme_id: str | None = None,
     host_id: str | None = None,
+    demonstration_on: str | None = None,
 ) -> CommunityFounded:
     return CommunityFounded(
         title=title,
@@ -207,6 +208,7 @@ def community_founded(
         founded_on=maybe(founded_on),
         programme_id=programme_id,
         host_id=host_id,
+        demonstration_on=maybe(demonstration_on),
     )
 
 

@@ -250,7 +250,8 @@ def test_a_response_says_what_was_answered_and_not_by_whom() -> None:
         after(PersonRecord(person_id=ANNA), a.person_registered(), a.affiliation_began()),
         after(
             CommunityRecord(community_id="here"),
-            *(a.community_founded(demonstration_on="2026-01-01"), a.design_group_met(), a.domains_decided()),
+            a.community_founded(demonstration_on="2026-01-01"),
+            *(a.design_group_met(), a.domains_decided()),
         ),
         after(ProgrammeRecord(programme_id="cancer"), a.programme_commissioned(), a.programme_followed()),
         after(FormRecord(community_id="here", form_id="after"), a.form_opened()),
