@@ -161,11 +161,26 @@ async def _compare_records(
 def _fields(before: Document | None, after: Document | None) -> Iterator[Difference]:
     document = after or before
     assert document is not None
-    old, new = (before or {}).get("value", {}), (after or {}).get("value", {})
+    old, new = _told((before or {}).get("value", {})), _told((after or {}).get("value", {}))
     for name in sorted(old.keys() | new.keys()):
         if old.get(name) != new.get(name):
             what, key = f"record {document['kind']}", f"{document['_id']} {name}"
             yield Difference(document["scope"], what, key, None, None, old.get(name), new.get(name))
+
+
+def _told(value: Any) -> Any:
+    """A value without what tells nothing: one release stores it, another one leaves it out."""
+    match value:
+        case dict():
+            return {name: _told(part) for name, part in value.items() if not _tells_nothing(part)}
+        case list():
+            return [_told(part) for part in value]
+        case _:
+            return value
+
+
+def _tells_nothing(part: Any) -> bool:
+    return part is None or part is False or part == [] or part == {}
 
 
 async def _digests(

@@ -34,6 +34,7 @@ from shared.lease import Lease
 from shared.mongo import Database, connect
 from shared.reading.follower import LostLog
 from shared.reading.sink import Halt, Sink
+from shared.running import collect_seldom
 from shared.views.builds import Build
 
 TELL_EVERY_S = 0.25
@@ -322,4 +323,5 @@ def parsed() -> argparse.Namespace:
 if __name__ == "__main__":
     options = parsed()
     logging.configure("rebuild", level="WARNING", to=sys.stderr)
+    collect_seldom()
     sys.exit(asyncio.run(main(options)))

@@ -226,21 +226,22 @@ def _said(record: Line) -> Any:
         case "participation":
             return {
                 "memberships": [
-                    [one["role"], one["how"], one["joined_on"], one["left_on"]] for one in value["memberships"]
+                    [one["role"], one["how"], one["joined_on"], one.get("left_on")]
+                    for one in value.get("memberships", ())
                 ],
-                "completed_on": value["completed_on"],
+                "completed_on": value.get("completed_on"),
                 "affiliations": sorted(
-                    [one["affiliation_id"], one["began_on"], one["ended_on"], one["organisation_id"]]
-                    for one in value["affiliations"]
+                    [one["affiliation_id"], *(one.get(name) for name in ("began_on", "ended_on", "organisation_id"))]
+                    for one in value.get("affiliations", ())
                 ),
                 "registered": {
-                    convening: [[one["registered_on"], one["withdrawn_on"]] for one in registrations]
-                    for convening, registrations in value["registered"].items()
+                    convening: [[one["registered_on"], one.get("withdrawn_on")] for one in registrations]
+                    for convening, registrations in value.get("registered", {}).items()
                 },
-                "attended": value["attended"],
+                "attended": value.get("attended", {}),
             }
         case "convening":
-            return [value["held_on"], value["cancelled_on"], value["attendance_known"]]
+            return [value.get("held_on"), value.get("cancelled_on"), value.get("attendance_known", False)]
         case _:
             return None
 
