@@ -26,21 +26,28 @@ class Message(NamedTuple):
     headers: Headers
 
 
-class Record(Protocol):
-    """The part of a consumed record that is read here."""
+class Carried(Protocol):
+    """The part of a record that says what it is, wherever it is kept."""
 
     @property
     def topic(self) -> str: ...
-    @property
-    def partition(self) -> int: ...
-    @property
-    def offset(self) -> int: ...
     @property
     def key(self) -> bytes | None: ...
     @property
     def value(self) -> bytes | None: ...
     @property
     def headers(self) -> tuple[tuple[str, bytes | None], ...]: ...
+
+
+class Record(Carried, Protocol):
+    """The part of a consumed record that is read here."""
+
+    @property
+    def partition(self) -> int: ...
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int: ...
 
 
 class NotUnderstood(Exception):
@@ -76,7 +83,7 @@ def to_json(fact: Fact) -> bytes:
     return fact.model_dump_json(exclude_none=True).encode()
 
 
-def decode(record: Record) -> Recorded:
+def decode(record: Carried) -> Recorded:
     """The fact that a record holds, checked against the language.
 
     Raises:
@@ -113,7 +120,7 @@ def _said(problem: ValidationError) -> str:
     return "; ".join(f"{'.'.join(map(str, error['loc'])) or 'the whole'}: {error['msg']}" for error in errors)
 
 
-def present_headers(record: Record) -> dict[str, bytes]:
+def present_headers(record: Carried) -> dict[str, bytes]:
     """The headers that have a value: on Kafka one may be null, which is as good as none."""
     return {name: value for name, value in record.headers if value is not None}
 

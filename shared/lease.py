@@ -9,7 +9,7 @@ import structlog
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from shared.mongo import Database
+from shared.mongo import Database, by_its_name
 from shared.running import told_to_end
 
 log = structlog.get_logger(__name__)
@@ -60,7 +60,7 @@ class Lease:
         """For ever: wait for the lease, then do `work` as long as it is held; work that ends or fails starts again."""
         while not told_to_end():
             try:
-                held = await self.take()
+                held = await by_its_name(self.take())
             except PyMongoError as problem:
                 log.warning("lease.out_of_reach", lease=self._name, reason=str(problem))
                 held = False
@@ -87,4 +87,4 @@ class Lease:
     async def _let_go(self) -> None:
         """So that another need not wait until it has run out."""
         with contextlib.suppress(PyMongoError, TimeoutError):
-            await asyncio.wait_for(self.give_up(), timeout=1)
+            await by_its_name(asyncio.wait_for(self.give_up(), timeout=1))

@@ -73,7 +73,7 @@ async def transact(client: Client, body: Callable[[Session], Awaitable[T]], *, p
                 read_preference=ReadPreference.PRIMARY,
             )
             try:
-                result = await _by_its_name(body(session))
+                result = await by_its_name(body(session))
                 await _commit(session)
             except PyMongoError as problem:
                 await _abort(session)
@@ -97,7 +97,7 @@ async def _commit(session: Session) -> None:
     pause = FIRST_PAUSE_S
     while True:
         try:
-            await _by_its_name(session.commit_transaction())
+            await by_its_name(session.commit_transaction())
         except PyMongoError as problem:
             is_known = not problem.has_error_label("UnknownTransactionCommitResult")
             if is_known and not isinstance(problem, DriverFailed):
@@ -112,12 +112,12 @@ async def _commit(session: Session) -> None:
 async def _abort(session: Session) -> None:
     if session.in_transaction:
         try:
-            await _by_its_name(session.abort_transaction())
+            await by_its_name(session.abort_transaction())
         except PyMongoError:
             log.debug("transaction.abort_failed")  # the server drops it by itself
 
 
-async def _by_its_name(work: Awaitable[T]) -> T:
+async def by_its_name(work: Awaitable[T]) -> T:
     """Do it; a fault of the driver is told as such, so that nobody takes it for one of what was to be stored.
 
     Raises:

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
 
-from shared.mongo import Client
+from shared.mongo import Client, by_its_name
 
 log = structlog.get_logger(__name__)
 
@@ -67,7 +67,7 @@ async def until_done(work: Callable[[], Awaitable[Any]], pause: timedelta = time
     """Do something that needs MongoDB, again and again while that is away."""
     while True:
         try:
-            await work()
+            await by_its_name(work())
         except PyMongoError as problem:
             log.warning("database.out_of_reach", reason=str(problem))
             await asyncio.sleep(pause.total_seconds())
@@ -78,7 +78,7 @@ async def until_done(work: Callable[[], Awaitable[Any]], pause: timedelta = time
 def mongo_check(client: Client) -> Callable[[], Awaitable[str | None]]:
     async def check() -> str | None:
         try:
-            await asyncio.wait_for(client.admin.command("ping"), timeout=1)
+            await by_its_name(asyncio.wait_for(client.admin.command("ping"), timeout=1))
         except (PyMongoError, TimeoutError) as problem:
             return f"it does not answer ({type(problem).__name__})"
         return None

@@ -402,6 +402,7 @@ class OnKafka:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes | None], ...]
+    timestamp: int = 1_546_300_800_000
 
     def with_header(self, name: str, value: bytes | None) -> "OnKafka":
         return replace(self, headers=(*(pair for pair in self.headers if pair[0] != name), (name, value)))

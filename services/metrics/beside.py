@@ -7,16 +7,16 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
-from pymongo.errors import PyMongoError
 
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
-from shared.mongo import Database, Session
-from shared.reading.follower import FIRST_PAUSE_S, LONGEST_PAUSE_S, LostLog, by_partition, check_log, stored_offsets
+from shared.mongo import Database, Document, Session, by_its_name
+from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, by_partition, require_log
+from shared.reading.log import Log, LostLog, cluster_id, learned, look_at
 from shared.reading.sink import BeginsBeyond, Sink
 from shared.views.builds import Build
 
@@ -92,8 +92,8 @@ class Beside:
         while True:
             before = self.facts
             try:
-                await self._follow()
-            except (KafkaError, PyMongoError, OSError) as problem:
+                await by_its_name(self._follow())
+            except AWAY as problem:
                 log.warning("rebuild.began_again", reason=repr(problem))
             pause = FIRST_PAUSE_S if self.facts > before else min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
@@ -147,17 +147,11 @@ class Beside:
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
         all_places = places(self._partitions)
         consumer.assign(all_places)
-        stored = await stored_offsets(self._sink, all_places)
-        wanted = {} if self._new_topics else await folded_offsets(self._db, self._old, self._partitions)
-        ends = await consumer.end_offsets(all_places)
-        check_log(stored, await consumer.beginning_offsets(all_places), ends)
-        for place, offset in wanted.items():
-            if offset > ends[place]:
-                raise LostLog(
-                    f"{place.topic}, partition {place.partition}: the current build has read to offset {offset}, but "
-                    f"Kafka holds facts to {ends[place]}. If the topics were made anew and refilled, say so with "
-                    f"--new-topics"
-                )
+        read = await self._db[self._old.partitions].find({"next": {"$exists": True}}).to_list()
+        found = await look_at(consumer, all_places, await cluster_id(self._bootstrap))
+        if not self._new_topics:
+            _require_read_by_current(read, found)
+        stored = await require_log(self._sink, all_places, partial(look_at, consumer, all_places, found.cluster))
         for place, offset in stored.items():
             consumer.seek(place, offset)
         self._next, self._looked = stored, float("-inf")
@@ -218,6 +212,21 @@ class Beside:
             self._next[place] = outcome.next[place.topic.removesuffix(".events")]
             self._came.pop(place, None)
             consumer.seek(place, self._next[place])
+
+
+def _require_read_by_current(documents: Iterable[Document], log: Log) -> None:
+    """
+    Raises:
+        LostLog: the current build has read another log, so the new one could not take over from it.
+    """
+    try:
+        for document in documents:
+            learned(document["_id"], document, log)
+    except LostLog as problem:
+        raise LostLog(
+            f"The current build has read another log. {problem}. If the topics are refilled already, say so with "
+            f"--new-topics"
+        ) from None
 
 
 def _count_below(records: Iterable[Record], bound: int) -> int:

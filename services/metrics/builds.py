@@ -9,8 +9,9 @@ from pymongo.errors import DuplicateKeyError
 
 from services.metrics.fold import Fold
 from shared.kafka import Record
-from shared.mongo import Database
+from shared.mongo import Database, Document
 from shared.reading.sink import Closed, Folding
+from shared.running import until_done
 from shared.views.builds import BUILDS, CURRENT, FIRST, Build
 
 log = structlog.get_logger(__name__)
@@ -51,6 +52,12 @@ class CurrentBuild:
     async def next_offsets(self, number: int) -> dict[str, int]:
         return await self._on_current(lambda sink: sink.next_offsets(number))
 
+    async def stored(self, number: int) -> Document | None:
+        return await self._on_current(lambda sink: sink.stored(number))
+
+    async def learn(self, number: int, fields: Document) -> None:
+        await self._on_current(lambda sink: sink.learn(number, fields))
+
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
         await self._on_current(lambda sink: sink.put(number, records))
 
@@ -62,7 +69,7 @@ class CurrentBuild:
             except Closed:
                 async with self._opening:
                     if self.build == build:
-                        await self.open()
+                        await until_done(self.open)  # MongoDB may be away again
                 if self.build == build:
                     raise
                 log.info("build.followed", closed=build.number, current=self.build.number)

@@ -32,7 +32,7 @@ from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
 from shared.lease import Lease
 from shared.mongo import Database, connect
-from shared.reading.follower import LostLog
+from shared.reading.log import LostLog
 from shared.reading.sink import Halt, Sink
 from shared.running import collect_seldom
 from shared.views.builds import Build

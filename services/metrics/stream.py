@@ -4,23 +4,30 @@ Faust's own acknowledgements are never used: what is folded, and where reading g
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, cast
 
 import faust
 import structlog
 import yarl
 from aiokafka import TopicPartition
+from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as driver
 
 from services.metrics.metrics import REBALANCES
 from services.metrics.settings import Settings
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
-from shared.reading.follower import LONGEST_WITHOUT_POLL, LostLog, check_log, stored_offsets
+from shared.mongo import by_its_name
+from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL, require_log
+from shared.reading.log import Log, LostLog, cluster_id, look_at
 from shared.reading.sink import Folding
+from shared.running import told_to_end
 
 log = structlog.get_logger(__name__)
+
+SOUGHT_WITHIN_S = 30.0
 
 Poll = Mapping[TopicPartition, Sequence[Record]]
 
@@ -29,6 +36,7 @@ class BatchConsumer(driver.Consumer):
     """Puts whole polls on the application's queue, and goes on from where MongoDB says."""
 
     app: "Stream"
+    _pause_s = FIRST_PAUSE_S
 
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):
@@ -39,20 +47,39 @@ class BatchConsumer(driver.Consumer):
                 self.app.polls.put_nowait((self.app.consumer_generation_id, records))
 
     async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
-        """Called by Faust between assignment and resuming."""
-        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - Faust offers no other way to its consumer
-        places = self.assignment()
-        stored = await stored_offsets(self.app.sink, places)
-        beginning = await self._thread.call_thread(consumer.beginning_offsets, places)
-        end = await self._thread.call_thread(consumer.end_offsets, places)
+        """Called by Faust between assignment and resuming. While Kafka or MongoDB is away, Faust begins again with it.
+
+        Faust does not bear to wait here for long: after 90 seconds it would never go on.
+        """
         try:
-            check_log(stored, beginning, end)
+            async with asyncio.timeout(SOUGHT_WITHIN_S):
+                stored = await by_its_name(self._seek_stored())
         except LostLog as problem:
             self.app.lost = problem
             raise
-        await self.seek_wait(stored)
+        except AWAY as problem:
+            if told_to_end():
+                raise
+            log.warning("partitions.not_sought", reason=repr(problem))
+            await asyncio.sleep(self._pause_s)
+            self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
+            cast(TableManager, self.app.tables).recovery.signal_recovery_start.set()
+            return await asyncio.Future()  # cancelled by that
+        self._pause_s = FIRST_PAUSE_S
         log.info("partitions.assigned", count=len(stored), generation=self.app.consumer_generation_id)
         return stored
+
+    async def _seek_stored(self) -> dict[TopicPartition, int]:
+        places = self.assignment()
+        stored = await require_log(self.app.sink, places, partial(self._look, places))
+        await self.seek_wait(stored)
+        return stored
+
+    async def _look(self, places: Collection[TopicPartition]) -> Log:
+        cluster = await cluster_id(self.app.bootstrap)
+        consumer = self._thread._ensure_consumer()  # noqa: SLF001 - Faust offers no other way to its consumer
+        found: Log = await self._thread.call_thread(look_at, consumer, places, cluster)
+        return found
 
     async def hint(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit offsets to Kafka, for lag displays only."""
@@ -88,7 +115,7 @@ class Stream(faust.App):
             consumer_auto_offset_reset="earliest",
         )
         self.transport = BatchTransport([yarl.URL(broker)], self)
-        self.sink = sink
+        self.sink, self.bootstrap = sink, settings.kafka
         self.wanted = asyncio.Event()
         self.polls: asyncio.Queue[tuple[int, Poll]] = asyncio.Queue()
         self.places: frozenset[TopicPartition] = frozenset()

@@ -8,12 +8,11 @@ import time
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable
 from contextlib import suppress
+from functools import partial
 from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
-from pymongo.errors import PyMongoError
 
 from services.metrics.beside import folded_offsets, places
 from services.metrics.builds import CurrentBuild
@@ -33,14 +32,15 @@ from services.metrics.settings import Settings
 from services.metrics.stream import Stream
 from services.metrics.watchdog import Watchdog
 from services.metrics.worker import Worker
-from shared.mongo import Database
+from shared.mongo import Database, by_its_name
+from shared.reading.follower import AWAY, require_log
+from shared.reading.log import look_at
 from shared.views.builds import Build
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-AWAY = (KafkaError, PyMongoError, OSError, TimeoutError)
 FETCHED_BYTES = 32 * 1024
 """Of each partition that is behind: one batch of the relay's, of which the first record tells the time."""
 
@@ -80,9 +80,12 @@ class Watching:
         """
         Raises:
             *AWAY: Kafka or MongoDB does not answer, so nothing can be said about progress.
+            LostLog: a topic was deleted and made anew, or cut, while it was read.
         """
+        everywhere = places(self._partitions)  # a topic that is deleted is nobody's
+        await self._in_time(require_log(self._current, everywhere, partial(look_at, consumer, everywhere)))
         build = self._current.build
-        ends: Offsets = await self._in_time(consumer.end_offsets(places(self._partitions)))
+        ends: Offsets = await self._in_time(consumer.end_offsets(everywhere))
         folded = await self._in_time(folded_offsets(self._db, build, self._partitions))
         lag = behind(folded, ends)
         self._judge(lag, folded, watchdog)
@@ -130,7 +133,7 @@ class Watching:
                 gauge.remove(*place)
 
     async def _in_time(self, answer: Awaitable[T]) -> T:
-        return await asyncio.wait_for(answer, self._within_s)
+        return await by_its_name(asyncio.wait_for(answer, self._within_s))
 
     async def _tell_missing(self, build: Build) -> None:
         incomplete = self._db[build.heads].find({"missing.0": {"$exists": True}}, {"missing": 1})

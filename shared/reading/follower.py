@@ -1,9 +1,11 @@
 """Follows topics with plain aiokafka and folds what comes into a sink."""
 
 import asyncio
+import time
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
@@ -11,7 +13,8 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from shared.kafka import Record, topic_name
-from shared.mongo import Database, Document
+from shared.mongo import Database, Document, by_its_name
+from shared.reading.log import Log, cluster_id, learned, look_at, topic_of
 from shared.reading.sink import BeginsBeyond, Folding
 from shared.running import told_to_end
 
@@ -21,11 +24,10 @@ HINT_EVERY_S = 1.0
 LONGEST_WITHOUT_POLL = timedelta(days=7)
 """While MongoDB is away nothing is polled. Beyond this a consumer leaves its group; Faust's then never comes back."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
+AWAY = (KafkaError, PyMongoError, OSError)
+LOOK_EVERY_S = 5.0
+"""A topic may be deleted and made anew while it is read, and nothing else tells."""
 ANSWERS_WITHIN_S = 1.0  # else Kafka is taken to be away: aiokafka itself would go on asking for 40 s
-
-
-class LostLog(Exception):
-    """What is stored does not fit what is on Kafka: go no further, and say so."""
 
 
 def by_partition(
@@ -35,31 +37,32 @@ def by_partition(
     grouped: dict[int, dict[str, Sequence[Record]]] = defaultdict(dict)
     for place, batch in records.items():
         if batch:
-            grouped[place.partition][place.topic.removesuffix(".events")] = batch
+            grouped[place.partition][topic_of(place)] = batch
     return grouped
 
 
 async def stored_offsets(sink: Folding, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """Where MongoDB says that reading goes on."""
     stored = {number: await sink.next_offsets(number) for number in {place.partition for place in places}}
-    return {place: stored[place.partition][place.topic.removesuffix(".events")] for place in places}
+    return {place: stored[place.partition][topic_of(place)] for place in places}
 
 
-def check_log(
-    stored: Mapping[TopicPartition, int], beginning: Mapping[TopicPartition, int], end: Mapping[TopicPartition, int]
-) -> None:
-    """Check stored offsets against what Kafka still has.
+async def require_log(
+    sink: Folding, places: Collection[TopicPartition], look: Callable[[], Awaitable[Log]]
+) -> dict[TopicPartition, int]:
+    """Where reading goes on, if what `look` finds on Kafka is the log that was read; what is new of it is kept.
 
     Raises:
-        LostLog: facts between the stored offset and the log are gone, or the topic is another one.
+        LostLog: it is not.
     """
-    for place, offset in stored.items():
-        if not beginning[place] <= offset <= end[place]:
-            raise LostLog(
-                f"{place.topic}, partition {place.partition}: reading is to go on at offset {offset}, but Kafka holds "
-                f"{beginning[place]} to {end[place]}. The log was cut or the topic was made anew: refill it from the "
-                f"services' events and rebuild"
-            )
+    # first what is stored: what is folded while Kafka is asked would lie beyond the end that it tells
+    stored = {number: await sink.stored(number) for number in {place.partition for place in places}}
+    log = await look()
+    for number, document in stored.items():
+        if fields := learned(number, document, log):
+            await sink.learn(number, fields)
+    offsets = {number: document["next"] if document else {} for number, document in stored.items()}
+    return {place: offsets[place.partition].get(topic_of(place), 0) for place in places}
 
 
 async def read_anew(db: Database, topics: Collection[str], partitions: str = "partitions") -> None:
@@ -69,7 +72,11 @@ async def read_anew(db: Database, topics: Collection[str], partitions: str = "pa
     offsets, so that whoever slept since the old log finds others than they trust, however far the new one has come.
     """
     anew: Document = {f"next.{topic}": 0 for topic in topics}
-    await db[partitions].update_many({}, [{"$set": {**anew, "next.log": {"$add": [{"$ifNull": ["$next.log", 1]}, 1]}}}])
+    changes: list[Document] = [
+        {"$set": {**anew, "next.log": {"$add": [{"$ifNull": ["$next.log", 1]}, 1]}}},
+        {"$unset": ["log.cluster", *(f"log.firsts.{topic}" for topic in topics)]},
+    ]
+    await db[partitions].update_many({}, changes)
 
 
 class Follower:
@@ -95,13 +102,13 @@ class Follower:
         """Follow for ever; while Kafka or MongoDB is away, try again with growing pauses.
 
         Raises:
-            LostLog: see `check_log`.
+            LostLog: see `require_log`.
         """
         pause = FIRST_PAUSE_S
         while not told_to_end():
             try:
-                await self._follow()
-            except (KafkaError, PyMongoError, OSError) as problem:
+                await by_its_name(self._follow())
+            except AWAY as problem:
                 if self.waits_for is None:  # it had gone well
                     pause = FIRST_PAUSE_S
                 self.waits_for = "MongoDB" if isinstance(problem, PyMongoError) else "Kafka"
@@ -121,12 +128,12 @@ class Follower:
             heartbeat_interval_ms=self._session / 5 // timedelta(milliseconds=1),
             max_poll_interval_ms=LONGEST_WITHOUT_POLL // timedelta(milliseconds=1),
         )
-        assignment = _Assignment(consumer, self._sink)
+        assignment = _Assignment(self._bootstrap, consumer, self._sink)
         consumer.subscribe([topic_name(topic) for topic in self._topics], listener=assignment)
         hinting = asyncio.create_task(self._hint(consumer))
         try:
             await consumer.start()
-            self._consumer = consumer
+            self._consumer, look_at_s = consumer, time.monotonic() + LOOK_EVERY_S
             while True:
                 records = await consumer.getmany(timeout_ms=1_000)
                 if assignment.problem:
@@ -134,6 +141,10 @@ class Follower:
                 if assignment.settled:
                     self.waits_for = None
                 await self._put(consumer, records)
+                if assignment.settled and time.monotonic() > look_at_s:
+                    places = consumer.assignment()
+                    await require_log(self._sink, places, partial(look_at, consumer, places))
+                    look_at_s = time.monotonic() + LOOK_EVERY_S
         finally:
             self._consumer = None
             hinting.cancel()
@@ -191,15 +202,15 @@ class Follower:
 
     async def _has_reached(self, ends: Mapping[TopicPartition, int]) -> bool:
         try:
-            stored = await stored_offsets(self._sink, ends)
+            stored = await by_its_name(stored_offsets(self._sink, ends))
         except PyMongoError:
             return False
         return all(stored[place] >= end for place, end in ends.items())
 
 
 class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
-    def __init__(self, consumer: AIOKafkaConsumer, sink: Folding) -> None:
-        self._consumer, self._sink = consumer, sink
+    def __init__(self, bootstrap: str, consumer: AIOKafkaConsumer, sink: Folding) -> None:
+        self._bootstrap, self._consumer, self._sink = bootstrap, consumer, sink
         self.settled = False
         self.problem: Exception | None = None
 
@@ -208,11 +219,12 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         try:
-            stored = await stored_offsets(self._sink, assigned)
-            ends = await self._consumer.end_offsets(assigned)
-            check_log(stored, await self._consumer.beginning_offsets(assigned), ends)
+            stored = await require_log(self._sink, assigned, partial(self._look, assigned))
             for place, offset in stored.items():
                 self._consumer.seek(place, offset)
             self.settled = True
         except Exception as problem:
             self.problem = problem
+
+    async def _look(self, assigned: Collection[TopicPartition]) -> Log:
+        return await look_at(self._consumer, assigned, await cluster_id(self._bootstrap))

@@ -154,6 +154,8 @@ class Folding(Protocol):
     """Where records go: a sink, or what stands before one."""
 
     async def next_offsets(self, number: int) -> dict[str, int]: ...
+    async def stored(self, number: int) -> Document | None: ...
+    async def learn(self, number: int, fields: Document) -> None: ...
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None: ...
 
 
@@ -187,8 +189,19 @@ class Sink:
         Raises:
             Closed: nowhere.
         """
-        document = await self._db[self.partitions].find_one({"_id": number})
-        return self._offsets(_open(document))
+        return self._offsets(await self.stored(number))
+
+    async def stored(self, number: int) -> Document | None:
+        """The partition's document, None where nothing was folded yet.
+
+        Raises:
+            Closed: another build has taken over.
+        """
+        return _open(await self._db[self.partitions].find_one({"_id": number}))
+
+    async def learn(self, number: int, fields: Document) -> None:
+        """Keep in the partition's document what was found out about its log."""
+        await self._db[self.partitions].update_one({"_id": number, "next": {"$exists": True}}, {"$set": fields})
 
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
         """Fold a partition number's records, by topic and in order of offset; returns once that is committed.
@@ -272,7 +285,8 @@ class Sink:
             await self._projection.project(unit, fresh)
         if letters:
             await self._bury(unit, letters)
-        await self._note(unit, seen, {topic: batch[-1].offset + 1 for topic, batch in news.items()})
+        firsts = {topic: batch[0].timestamp for topic, batch in news.items() if batch[0].offset == 0}
+        await self._note(unit, seen, {topic: batch[-1].offset + 1 for topic, batch in news.items()}, firsts)
         failpoints.reached("sink.folded")
         return _Folded(partition, fresh, len(letters))
 
@@ -298,7 +312,9 @@ class Sink:
         known = await unit.load(self.heads, [str(stream) for stream in streams], Seen.restored)
         return {stream: known.get(str(stream)) or Seen() for stream in streams}
 
-    async def _note(self, unit: Unit, seen: Mapping[Stream, Seen], moved: Mapping[str, int]) -> None:
+    async def _note(
+        self, unit: Unit, seen: Mapping[Stream, Seen], moved: Mapping[str, int], firsts: Mapping[str, int]
+    ) -> None:
         partition, session = unit.partition, unit.session
         if seen:
             replacements = [
@@ -315,13 +331,14 @@ class Sink:
         if partition.stored is not None:
             result = await self._db[self.partitions].update_one(
                 {"_id": partition.number, "next": partition.stored, "settled": partition.settled},
-                {"$set": {"next": following}},
+                {"$set": {"next": following, **{f"log.firsts.{topic}": at for topic, at in firsts.items()}}},
                 session=session,
             )
             if not result.matched_count:
                 raise _Fenced
         else:
-            await self._db[self.partitions].insert_one({"_id": partition.number, "next": following}, session=session)
+            document = {"_id": partition.number, "next": following, "log": {"firsts": dict(firsts)}}
+            await self._db[self.partitions].insert_one(document, session=session)
         for collection, values in unit.fresh.items():
             partition.caches.setdefault(collection, Cache(self._cached)).update(values)
         partition.next, partition.stored = following, following

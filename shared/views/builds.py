@@ -32,7 +32,10 @@ class Build(NamedTuple):
 
     @property
     def partitions(self) -> str:
-        """`{_id: partition number, next: {topic: offset}}`; closed, it has `closed_at` in the place of `next`."""
+        """`{_id: partition number, next: {topic: offset}, log: {cluster, firsts: {topic: milliseconds}}}`
+
+        Closed, it has `closed_at` in the place of `next`.
+        """
         return f"partitions_{self.number}"
 
     @property

@@ -15,7 +15,7 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
-from shared.mongo import Database, Document
+from shared.mongo import Database, Document, by_its_name
 from shared.running import told_to_end
 from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES, RELAY_FAILURES, RELAY_SECONDS, RELAYED
 
@@ -62,7 +62,7 @@ class Relay:
                 try:
                     await producer.start()
                     self.last_failure, pause = None, FIRST_PAUSE_S
-                    await self._follow(producer)
+                    await by_its_name(self._follow(producer))
                 except (KafkaError, PyMongoError, OSError) as problem:
                     self.last_failure = repr(problem)
                     RELAY_FAILURES.inc()
@@ -77,15 +77,18 @@ class Relay:
 
     async def tell_age(self) -> None:
         """Tell Prometheus, for ever, how old the oldest message is; in every process, whichever of them relays."""
-        while True:
+        while not told_to_end():
             with contextlib.suppress(PyMongoError):  # it is told again when MongoDB is back
-                # in the order in which WiredTiger stored them: an index of times would cost every write
-                oldest = await self._outbox.find({}, {"put_at": 1}).sort("$natural", 1).limit(1).to_list()
-                now = datetime.now(UTC)
-                since = oldest[0].get("put_at", now) if oldest else now
-                OUTBOX_AGE_SECONDS.set(max((now - since).total_seconds(), 0.0))
-                OUTBOX_MESSAGES.set(await self._outbox.estimated_document_count())
+                await by_its_name(self._tell_age())
             await asyncio.sleep(TELL_EVERY_S)
+
+    async def _tell_age(self) -> None:
+        # in the order in which WiredTiger stored them: an index of times would cost every write
+        oldest = await self._outbox.find({}, {"put_at": 1}).sort("$natural", 1).limit(1).to_list()
+        now = datetime.now(UTC)
+        since = oldest[0].get("put_at", now) if oldest else now
+        OUTBOX_AGE_SECONDS.set(max((now - since).total_seconds(), 0.0))
+        OUTBOX_MESSAGES.set(await self._outbox.estimated_document_count())
 
     async def _follow(self, producer: AIOKafkaProducer) -> None:
         after: Document | None = None
@@ -131,12 +134,14 @@ class Relay:
         while not told_to_end():
             self._doorbell.set()  # what came while nobody watched
             with contextlib.suppress(PyMongoError):
-                async with await self._outbox.watch(
-                    [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
-                ) as changes:
-                    async for _ in changes:
-                        self._doorbell.set()
+                await by_its_name(self._listen())
             await asyncio.sleep(FIRST_PAUSE_S)
+
+    async def _listen(self) -> None:
+        inserted: list[Document] = [{"$match": {"operationType": "insert"}}, {"$project": {"_id": 1}}]
+        async with await self._outbox.watch(inserted) as changes:
+            async for _ in changes:
+                self._doorbell.set()
 
 
 async def _throw_away(producer: AIOKafkaProducer) -> None:

@@ -45,7 +45,7 @@ class Mistake:
 
 SINK, RELAY, WRITER = "shared/reading/sink.py", "shared/writing/relay.py", "shared/writing/writer.py"
 MATCHED = '                {"_id": partition.number, "next": partition.stored, "settled": partition.settled},\n'
-MOVED = '                {"$set": {"next": following}},\n'
+MOVED = '{"$set": {"next": following, '
 
 MISTAKES = (
     Mistake(
@@ -64,7 +64,7 @@ MISTAKES = (
                 '                {"_id": partition.number, '
                 '**{f"next.{topic}": partition.stored.get(topic) for topic in moved}},\n',
             ),
-            Change(SINK, MOVED, '                {"$set": {f"next.{topic}": at for topic, at in moved.items()}},\n'),
+            Change(SINK, MOVED, '{"$set": {**{f"next.{topic}": at for topic, at in moved.items()}, '),
         ],
         [("only-another-topic", seed) for seed in (0, 2, 4)],  # which partitions wander is chance
     ),

@@ -15,15 +15,17 @@ from aiokafka import TopicPartition
 from aiokafka.errors import CommitFailedError
 from faust.assignor.client_assignment import CopartitionedAssignment
 from faust.assignor.copartitioned_assignor import CopartitionedAssignor
+from faust.tables import TableManager
 from faust.tables.recovery import Recovery
 from faust.transport import consumer as transport
 from faust.transport.drivers import aiokafka as driver
+from mode.services import Service
 
 from services.metrics.settings import Settings
-from services.metrics.stream import BatchConsumer, BatchTransport, Stream
+from services.metrics.stream import SOUGHT_WITHIN_S, BatchConsumer, BatchTransport, Stream
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
-from shared.reading.follower import LONGEST_WITHOUT_POLL
+from shared.reading.follower import LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL
 
 
 def parameters(function: Callable[..., Any]) -> list[str]:
@@ -71,6 +73,23 @@ def test_positions_are_sought_between_assignment_and_resuming(resuming: Callable
     assert "_committed_offsets = await self.seek_to_committed()" in source(transport.Consumer.perform_seek)
     told = source(resuming)
     assert told.index("consumer.perform_seek()") < told.index("consumer.resume_flow()")
+
+
+def test_waiting_for_positions_ends_where_recovery_is_told_to_begin_again_and_must_end_before_it_is_given_up() -> None:
+    waiting = source(Recovery._wait)
+    assert "await self.wait_first( coro, signal, timeout=timeout" in waiting
+    assert "elif self.signal_recovery_start in wait_result.done: # another rebalance started raise Reb" in waiting
+    again = source(Recovery._restart_recovery.fun)
+    assert "except RebalanceAgain as exc:" in again
+    assert again.index("self.wait_for_stopped( self.signal_recovery_start") < again.index("self._resume_streams)(")
+    assert "timeout=self.app.conf.broker_request_timeout" in source(Recovery._resume_streams)
+    assert "fut.cancel()" in source(Service.wait_first), "what nobody waits for any more is told to end"
+
+
+async def test_there_is_more_time_to_find_positions_than_finding_them_takes(stream: Stream) -> None:
+    assert stream.conf.broker_request_timeout > SOUGHT_WITHIN_S + LONGEST_PAUSE_S
+    assert isinstance(stream.tables, TableManager)
+    stream.batches._thread.thread_loop.close()
 
 
 def test_seeking_sets_the_positions_of_the_real_consumer() -> None:
