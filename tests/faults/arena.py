@@ -22,12 +22,13 @@ from tests.faults.load import Load
 
 SESSION_S = 6.0
 """The shortest session that Kafka allows: a worker that is silent for longer has lost its partitions."""
+PARTITIONS = 12
 ENVIRONMENT = {
     "PRAXIS_SESSION_TIMEOUT": f"PT{SESSION_S:.0f}S",
-    "PRAXIS_PARTITIONS": "6",
+    "PRAXIS_PARTITIONS": str(PARTITIONS),
     "PRAXIS_DEAD_LETTERS_AT_LEAST": "10000",
 }
-REPLICAS = {"membership": 2, "metrics": 3}
+REPLICAS = {"membership": 2, "metrics": 4}
 POLL_S = 0.05
 
 

@@ -8,12 +8,14 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from tests.faults.arena import Arena
+from tests.faults.arena import PARTITIONS, Arena
 from tests.faults.commands import SATISFIED, day
 from tests.faults.history import Line
 
 TOPIC = "feedback.events"
 COPIED = 5
+OVERSIZED = 1_000_000
+"""Bytes: four times what is taken for a fact, and nearly what a topic takes (`max.message.bytes`)."""
 
 
 async def plant(arena: Arena) -> None:
@@ -51,19 +53,29 @@ async def _plant_in_disorder(arena: Arena, producer: AIOKafkaProducer, community
 async def _plant_what_is_no_fact(arena: Arena, producer: AIOKafkaProducer) -> None:
     """About the next fact of a community that all write to: the real one still comes, or has come."""
     community = f"{arena.history.about['run']}-community-{arena.rng.randint(0, 4)}"
-    stream, key = f"feedback/community.{community}", f"community.{community}".encode()
-    head = await arena.client["convenings"].streams.find_one({"_id": stream})
-    good = _headers(stream, (head or {"version": 1})["version"], "response-received")
-    unknown = [(name, b"praxis.from-the-future.v9" if name == "ce_type" else value) for name, value in good]
+    key = f"community.{community}".encode()
+    good = await _headers_of_last(arena, "convenings", f"feedback/{key.decode()}", "response-received")
+    joined = await _headers_of_last(arena, "membership", f"membership/{key.decode()}", "member-joined")
     bad = {
-        "an unknown type": (key, b"{}", unknown),
-        "broken JSON": (key, b'{"form_id": ', good),
-        "a wrong key": (b"community.another", b"{}", good),
-        "a tombstone": (key, None, good),
-        "no headers": (key, b"{}", []),
+        "an unknown type": (TOPIC, key, b"{}", _typed(good, "praxis.from-the-future.v9")),
+        "an unknown version of a type": ("membership.events", key, b"{}", _typed(joined, "praxis.member-joined.v9")),
+        "broken JSON": (TOPIC, key, b'{"form_id": ', good),
+        "longer than any fact": (TOPIC, key, b'{"form_id": "%s"}' % (b"x" * OVERSIZED), good),
+        "a wrong key": (TOPIC, b"community.another", b"{}", good),
+        "a tombstone": (TOPIC, key, None, good),
+        "no headers": (TOPIC, key, b"{}", []),
     }
-    for what, (of, value, headers) in bad.items():
-        await _send(arena, producer, TOPIC, of, value, headers, {"is_fact": False, "what": what})
+    for what, (topic, of, value, headers) in bad.items():
+        await _send(arena, producer, topic, of, value, headers, {"is_fact": False, "what": what})
+
+
+async def _headers_of_last(arena: Arena, service: str, stream: str, kind: str) -> list[tuple[str, bytes]]:
+    head = await arena.client[service].streams.find_one({"_id": stream})
+    return _headers(stream, (head or {"version": 1})["version"], kind)
+
+
+def _typed(headers: Sequence[tuple[str, bytes]], kind: str) -> list[tuple[str, bytes]]:
+    return [(name, kind.encode() if name == "ce_type" else value) for name, value in headers]
 
 
 async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
@@ -72,7 +84,7 @@ async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
     await consumer.start()
     try:
         for topic in ("membership.events", "convenings.events", TOPIC):
-            place = TopicPartition(topic, arena.rng.randrange(6))
+            place = TopicPartition(topic, arena.rng.randrange(PARTITIONS))
             consumer.assign([place])
             end = (await consumer.end_offsets([place]))[place]
             consumer.seek(place, max(end - 3 * COPIED, arena.since.offsets.get(place, 0)))

@@ -57,13 +57,13 @@ class OnlyAnotherTopic(Fault):
 
 
 class JoinAndLeave(Fault):
-    """Every two seconds a metrics worker joins, leaves or is killed: one to three of them."""
+    """Every two seconds a metrics worker joins, leaves or is killed: one to four of them."""
 
     name = "join-and-leave"
 
     async def strike(self, arena: Arena) -> None:
-        names = ["metrics", "metrics-2", "metrics-3"]
-        for _ in range(7):
+        names = ["metrics", "metrics-2", "metrics-3", "metrics-4"]
+        for _ in range(10):
             running = [name for name in names if arena.runs(name)]
             name = arena.rng.choice(names)
             if name not in running:
