@@ -1,45 +1,50 @@
-"""python -m bench [writer|worker|latency …]: on engines of its own, in a temporary folder; all if none is named."""
+"""python -m bench [writer|streams|latency …]: on engines of its own, in a temporary folder; all if none is named."""
 
 import asyncio
-import sys
+import logging
 import tempfile
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import latency, worker, writer
-from bench.table import Row, show
+from bench import latency, streams, writer
+from bench.options import Options
+from bench.table import Sheet, show
 from deploy.local.settings import Ports
 from deploy.local.system import System
 
-Bench = Callable[[System], Coroutine[Any, Any, list[Row]]]
+Bench = Callable[[System, Options, Progress], Coroutine[Any, Any, Sequence[Sheet]]]
 
-BENCHES: dict[str, tuple[str, Bench]] = {
-    "writer": ("Commands through the writer, rules and receipts included", lambda system: writer.run(system.mongo)),
-    "worker": ("Facts through the worker", lambda system: worker.run(system.kafka, system.mongo)),
-    "latency": ("From command to view, when it is quiet", latency.run),
-}
+BENCHES: dict[str, Bench] = {"writer": writer.run, "streams": streams.run, "latency": latency.run}
+WITH_SERVICES = ("latency",)
 
 
 def main() -> None:
-    names = sys.argv[1:] or list(BENCHES)
-    if unknown := [name for name in names if name not in BENCHES]:
-        sys.exit(f"no bench is called {unknown[0]}: there are {', '.join(BENCHES)}")
+    options = Options.parsed(tuple(BENCHES), tuple(streams.CONTENDERS))
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each retry, as of a topic that is new
     console = Console()
-    for name in names:
-        title, bench = BENCHES[name]
+    for name in options.benches:
         with tempfile.TemporaryDirectory(prefix="praxis-bench-") as home:
             system = System(Path(home), Ports.free(), quick_start=False)
             try:
                 with console.status(f"{name}: starting"):
-                    system.up(engines_only=name != "latency")
-                with console.status(f"{name}: measuring"):
-                    rows = asyncio.run(bench(system))
+                    system.up(engines_only=name not in WITH_SERVICES)
+                with _bars(console) as progress:
+                    task = progress.add_task(name, total=None)
+                    sheets = asyncio.run(BENCHES[name](system, options, progress))
+                    progress.remove_task(task)
             finally:
                 system.down()
-        show(title, rows)
+        for sheet in sheets:
+            show(sheet, console)
+
+
+def _bars(console: Console) -> Progress:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    return Progress(*columns, console=console, transient=True)
 
 
 if __name__ == "__main__":

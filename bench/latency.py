@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 import httpx
 from aiokafka import AIOKafkaProducer
+from rich.progress import Progress
 from ulid import ULID
 
 from bench.history import TRACE
-from bench.table import Row, ratio
+from bench.options import Options
+from bench.table import Row, Sheet, ratio
 from deploy.local.system import System
 from shared.events.fact import Position, Recorded, Stream
 from shared.events.membership import HowJoined, MemberJoined, Role
@@ -24,7 +26,7 @@ from shared.views.builds import DATABASE, FIRST
 TIMES, WARM = 200, 30
 
 
-async def run(system: System) -> list[Row]:
+async def run(system: System, _: Options, __: Progress) -> list[Sheet]:
     await ensure_topics(system.kafka, ["bench.latency"], partitions=1, replication=1)
     client = connect(system.mongo)
     heads = client[DATABASE][FIRST.heads]
@@ -61,11 +63,12 @@ async def run(system: System) -> list[Row]:
         await producer.stop()
         await client.drop_database("bench_latency")
         await client.close()
-    return [
+    rows = [
         Row("sum of the parts", _quantiles(parts)),
         Row("command to view committed", _quantiles(visible), _compared(visible, parts)),
         Row("command to view answered", _quantiles(answered), _compared(answered, parts)),
     ]
+    return [Sheet("From command to view, when it is quiet", rows)]
 
 
 async def _checked(asked: Awaitable[httpx.Response]) -> httpx.Response:

@@ -13,6 +13,14 @@ class Row(NamedTuple):
     ratio: str = ""
 
 
+class Sheet(NamedTuple):
+    """A table; the first column says what a row is of."""
+
+    title: str
+    rows: Sequence[Sequence[str]]
+    headings: Sequence[str] = ("", "measured", "ratio")
+
+
 def ratio(value: float, beside: float, unit: str, *, aim: float, at_most: bool = False) -> str:
     """A ratio with its aim, and whether it was reached in this run."""
     found = value / beside
@@ -22,10 +30,11 @@ def ratio(value: float, beside: float, unit: str, *, aim: float, at_most: bool =
     )
 
 
-def show(title: str, rows: Sequence[Row]) -> None:
-    table = Table(title=title, title_justify="left")
-    for heading in ("", "measured", "ratio"):
-        table.add_column(heading)
-    for row in rows:
+def show(sheet: Sheet, console: Console) -> None:
+    table = Table(title=sheet.title, title_justify="left")
+    for number, heading in enumerate(sheet.headings):
+        figures = number and len(sheet.headings) > 3
+        table.add_column(heading, justify="right" if figures else "left")
+    for row in sheet.rows:
         table.add_row(*row)
-    Console().print(table)
+    console.print(table)

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 from itertools import count
 
 from prometheus_client import REGISTRY
+from rich.progress import Progress
 from ulid import ULID
 
-from bench.table import Row, ratio
+from bench.options import Options
+from bench.table import Row, Sheet, ratio
+from deploy.local.system import System
 from services.membership.domain.communities import Found, communities
 from services.membership.domain.memberships import Join, memberships
 from services.membership.domain.people import Register, people
@@ -31,8 +34,8 @@ def _envelope() -> Envelope:
     return Envelope(idempotency_key=key, digest=key)
 
 
-async def run(mongo: str) -> list[Row]:
-    client = connect(mongo)
+async def run(system: System, _: Options, __: Progress) -> list[Sheet]:
+    client = connect(system.mongo)
     await client.drop_database("bench_writer")
     db = client["bench_writer"]
     for collection in ("streams", *WRITTEN):
@@ -40,7 +43,7 @@ async def run(mongo: str) -> list[Row]:
     writer = Writer(client, db)
     writing = asyncio.create_task(writer.run())
     try:
-        return await _measure(client, db, writer)
+        return [Sheet("Commands through the writer, rules and receipts included", await _measure(client, db, writer))]
     finally:
         writing.cancel()
         await asyncio.gather(writing, return_exceptions=True)

@@ -117,7 +117,9 @@ class Kafka:
             # A killed broker is taken back when its old session has ended (9 s otherwise).
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
-            "group.initial.rebalance.delay.ms": "0",
+            "group.initial.rebalance.delay.ms": "0"
+            if self.quick_start
+            else "3000",  # so that two who start share at once
             "auto.create.topics.enable": "false",
             "log.retention.ms": "-1",  # facts are kept
             "log.message.timestamp.type": "CreateTime",
