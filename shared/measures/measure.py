@@ -51,6 +51,12 @@ class Measure:
     version: int = 1
     record: type[Record] | None = None
     contributions: Callable[[Any], Iterable[Contribution]] | None = None
+    rests_on: tuple[str, ...] = ()
+    """The fields of the record that `contributions` reads; all of them, where none is named."""
+
+    def is_untouched(self, before: Record, after: Record) -> bool:
+        """Whether nothing changed that it rests on, so that the record contributes what it did."""
+        return bool(self.rests_on) and all(getattr(before, name) is getattr(after, name) for name in self.rests_on)
 
 
 class Figure(BaseModel):
@@ -116,14 +122,13 @@ class Sums:
         return basis.figure(measure, self.whole(measure), by=self.parts(measure), **more)
 
 
-def contributions(record: Record, measures: Iterable[Measure]) -> dict[tuple[str, str, str], int]:
-    """What a record adds to the sums: (measure, key, day) -> delta."""
-    added: dict[tuple[str, str, str], int] = {}
-    for measure in measures:
-        assert measure.contributions is not None
-        for day, key, delta in measure.contributions(record):
-            place = measure.name, key, day
-            added[place] = added.get(place, 0) + delta
+def contributions(record: Record, measure: Measure) -> dict[tuple[str, str], int]:
+    """What a record adds to a measure's sums: (key, day) -> delta."""
+    assert measure.contributions is not None
+    added: dict[tuple[str, str], int] = {}
+    for day, key, delta in measure.contributions(record):
+        place = key, day
+        added[place] = added.get(place, 0) + delta
     return added
 
 

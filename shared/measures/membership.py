@@ -63,6 +63,7 @@ MEMBERS = Measure(
     by=("role", "how", "organisation", "service", "profession"),
     record=ParticipationRecord,
     contributions=_members,
+    rests_on=("memberships", "affiliations"),
 )
 
 
@@ -82,6 +83,7 @@ COMPLETIONS = Measure(
     mechanisms=("developing",),
     record=ParticipationRecord,
     contributions=_completions,
+    rests_on=("completed_on",),
 )
 
 DISTINCT_MEMBERS = Measure(

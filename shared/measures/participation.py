@@ -25,6 +25,7 @@ PARTICIPANTS = Measure(
     by=("organisation", "service", "profession"),
     record=ParticipationRecord,
     contributions=_participants,
+    rests_on=("attended", "affiliations"),
 )
 
 DISTINCT_PARTICIPANTS = Measure(
@@ -70,6 +71,7 @@ ATTENDANCES = Measure(
     by=("convening", "organisation"),
     record=ParticipationRecord,
     contributions=_attendances,
+    rests_on=("attended", "affiliations"),
 )
 
 
@@ -91,6 +93,7 @@ FIRST_RECORDED = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=_first_recorded,
+    rests_on=("attended",),
 )
 
 
@@ -118,6 +121,7 @@ REGISTRATIONS = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=_registrations,
+    rests_on=("registered",),
 )
 
 
@@ -140,6 +144,7 @@ REGISTERED_AND_CAME = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=lambda record: _came_registered(record, registered=True),
+    rests_on=("attended", "registered"),
 )
 
 WALK_INS = Measure(
@@ -153,6 +158,7 @@ WALK_INS = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=lambda record: _came_registered(record, registered=False),
+    rests_on=("attended", "registered"),
 )
 
 SHOW_UP = Measure(

@@ -10,17 +10,15 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from services.metrics.projections.identity import Identity, identities
+from services.metrics.projections.identity import Identity, identity_of
 from services.metrics.projections.record import evolve
 from shared.events.fact import Fact, Recorded
 from shared.measures.catalogue import SUMMED
-from shared.measures.measure import contributions
+from shared.measures.measure import Measure, contributions
 from shared.views.records import RECORDS, Record
 
-Place = tuple[str, str, str]
-"""Where something is added: measure, key, day."""
-Added = Mapping[Place, int]
-"""What a record adds to the sums."""
+Added = Mapping[str, Mapping[tuple[str, str], int]]
+"""What a record adds to the sums: measure -> (key, day) -> delta."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,17 +30,28 @@ class Held:
     added: Added
 
     @classmethod
-    def of(cls, record: Record, seen: Mapping[str, int]) -> "Held":
-        return cls(record, seen, contributions(record, SUMMED.get(type(record), ())))
-
-    @classmethod
     def nothing(cls, identity: Identity) -> "Held":
         """Before its first fact: it adds nothing then, whatever the measures."""
         return cls(identity.empty(), {}, {})
 
     @classmethod
     def restored(cls, document: Mapping[str, Any]) -> "Held":
-        return cls.of(RECORDS[document["kind"]].restored(document["value"]), document["seen"])
+        record = RECORDS[document["kind"]].restored(document["value"])
+        return cls(record, document["seen"], {measure.name: contributions(record, measure) for measure in _of(record)})
+
+    def after(self, record: Record, seen: Mapping[str, int]) -> "Held":
+        """What it is with more facts. What a measure added stays, where nothing changed that it rests on."""
+        added = {
+            measure.name: self.added.get(measure.name, {})
+            if measure.is_untouched(self.record, record)
+            else contributions(record, measure)
+            for measure in _of(record)
+        }
+        return Held(record, seen, added)
+
+
+def _of(record: Record) -> Sequence[Measure]:
+    return SUMMED.get(type(record), ())
 
 
 class Placed(NamedTuple):
@@ -83,11 +92,14 @@ class Changes(NamedTuple):
 
 def concerned(facts: Sequence[Recorded]) -> dict[str, News]:
     """The records that facts are about, by id."""
-    about: dict[str, News] = {}
+    about: dict[Identity, News] = {}
     for recorded in facts:
-        for identity in identities(recorded.stream, recorded.fact):
-            about.setdefault(str(identity), News(identity, [])).facts.append(recorded)
-    return about
+        identity = identity_of(recorded.stream, recorded.fact)
+        news = about.get(identity)
+        if news is None:
+            news = about[identity] = News(identity, [])
+        news.facts.append(recorded)
+    return {str(identity): news for identity, news in about.items()}
 
 
 def folded_again(about: Mapping[str, News], held: Mapping[str, Held]) -> list[str]:
@@ -98,11 +110,11 @@ def folded_again(about: Mapping[str, News], held: Mapping[str, Held]) -> list[st
 def fold(about: Mapping[str, News], held: Mapping[str, Held], earlier: Mapping[str, Sequence[Placed]]) -> Changes:
     """What a batch changes. `earlier` are all the facts so far of the records that must be folded again."""
     records = dict[str, Held]()
-    added = defaultdict[str, dict[Place, int]](dict)
+    added: Differences = defaultdict(dict)
     for id, news in about.items():
         before = held.get(id) or Held.nothing(news.identity)
         after = records[id] = _evolved(before, news, earlier.get(id))
-        _add_difference(added[news.scope], before.added, after.added)
+        _add_difference(added, news.scope, before.added, after.added)
     return Changes(records, _by_year(added))
 
 
@@ -116,21 +128,30 @@ def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
     for topic, version, fact in facts:
         record = evolve(record, fact)
         seen[topic] = max(version, seen.get(topic, 0))
-    return Held.of(record, seen)
+    return held.after(record, seen)
 
 
-def _add_difference(sums: dict[Place, int], old: Added, new: Added) -> None:
-    for place, delta in new.items():
-        sums[place] = sums.get(place, 0) + delta
-    for place, delta in old.items():
-        sums[place] = sums.get(place, 0) - delta
+Differences = defaultdict[tuple[str, str], dict[tuple[str, str], int]]
+"""(scope, measure) -> (key, day) -> delta."""
 
 
-def _by_year(added: Mapping[str, Mapping[Place, int]]) -> dict[SumId, dict[str, int]]:
+def _add_difference(into: Differences, scope: str, old: Added, new: Added) -> None:
+    for measure in old.keys() | new.keys():
+        before, after = old.get(measure, {}), new.get(measure, {})
+        if before is after:
+            continue
+        sums = into[scope, measure]
+        for place, delta in after.items():
+            sums[place] = sums.get(place, 0) + delta
+        for place, delta in before.items():
+            sums[place] = sums.get(place, 0) - delta
+
+
+def _by_year(added: Differences) -> dict[SumId, dict[str, int]]:
     """Without what adds nothing: most of what a record contributes it contributed before."""
     sums = defaultdict[SumId, dict[str, int]](dict)
-    for scope, places in added.items():
-        for (measure, key, day), delta in places.items():
+    for (scope, measure), places in added.items():
+        for (key, day), delta in places.items():
             if delta:
                 sums[SumId(scope, measure, key, day[:4])][day] = delta
     return sums

@@ -1,6 +1,5 @@
-"""Which records a fact is about. All are in the scope of its stream's key, so one partition number writes them."""
+"""Which record a fact is about. It is in the scope of its stream's key, so one partition number writes it."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.events.convenings import (
@@ -51,18 +50,18 @@ class Identity(NamedTuple):
         return self.kind(*self.key)
 
 
-def identities(stream: Stream, fact: Fact) -> Sequence[Identity]:
+def identity_of(stream: Stream, fact: Fact) -> Identity:
     match stream.kind:
         case "programme":
-            return [Identity(ProgrammeRecord, (stream.id,))]
+            return Identity(ProgrammeRecord, (stream.id,))
         case "organisation":
-            return [Identity(OrganisationRecord, (stream.id,))]
+            return Identity(OrganisationRecord, (stream.id,))
         case "person":
-            return [Identity(PersonRecord, (stream.id,))]
+            return Identity(PersonRecord, (stream.id,))
         case "community":
-            return [_in_community(stream.id, fact)]
+            return _in_community(stream.id, fact)
         case "innovation":
-            return [_in_innovation(stream.id, fact)]
+            return _in_innovation(stream.id, fact)
 
 
 def _in_community(community: str, fact: Fact) -> Identity:

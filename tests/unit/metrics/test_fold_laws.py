@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 import bson
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import fields
 
 from services.metrics.projections import Held, Placed, SumId, concerned, fold, folded_again
 from shared.events.fact import SOURCE_TOPICS, Fact, Recorded, Stream, Topic
@@ -145,10 +146,22 @@ def test_the_sums_are_what_the_records_contribute(batches: list[list[Recorded]])
     memory = remembered(batches)
     expected: dict[SumId, Days] = defaultdict(lambda: defaultdict(int))
     for held in memory.held.values():
-        for (measure, key, day), delta in contributions(held.record, SUMMED.get(type(held.record), [])).items():
-            expected[SumId("community.rehabilitation", measure, key, day[:4])][day] += delta
+        for measure in SUMMED.get(type(held.record), []):
+            for (key, day), delta in contributions(held.record, measure).items():
+                expected[SumId("community.rehabilitation", measure.name, key, day[:4])][day] += delta
     kept = {id: {day: delta for day, delta in days.items() if delta} for id, days in expected.items()}
     assert memory.figures() == {id: days for id, days in kept.items() if days}
+
+
+@given(HISTORIES.flatmap(delivered))
+def test_a_measure_rests_on_nothing_but_what_it_says(batches: list[list[Recorded]]) -> None:
+    for held in remembered(batches).held.values():
+        record = held.record
+        for measure in SUMMED.get(type(record), []):
+            unread = {f.name for f in fields(record) if not f.required} - set(measure.rests_on)
+            if measure.rests_on and unread:
+                bare = type(record)(**{f.name: getattr(record, f.name) for f in fields(record) if f.name not in unread})
+                assert contributions(bare, measure) == contributions(record, measure), measure.name
 
 
 def test_a_fact_that_comes_late_takes_its_place_among_the_others() -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 import bson
 import pytest
 
-from services.metrics.projections.identity import identities
+from services.metrics.projections.identity import identity_of
 from services.metrics.projections.record import NotAbout, evolve
 from shared.events.fact import Fact, Kind
 from shared.events.feedback import AdoptionStage
@@ -68,7 +68,7 @@ ABOUT = [
 
 @pytest.mark.parametrize(("fact", "kind", "id"), ABOUT, ids=lambda value: getattr(type(value), "type", None))
 def test_a_fact_is_about_one_record_that_takes_it(fact: Fact, kind: Kind, id: str) -> None:
-    (identity,) = identities(stream("here", kind=kind), fact)
+    identity = identity_of(stream("here", kind=kind), fact)
     assert str(identity) == id
     empty = identity.empty()
     assert isinstance(evolve(empty, fact), type(empty))
@@ -83,7 +83,7 @@ def test_every_fact_of_the_language_is_about_something() -> None:
 @pytest.mark.parametrize("kind", ["programme", "organisation", "person", "community", "innovation"])
 def test_a_fact_that_stands_in_a_stream_of_another_kind_says_nothing_there(kind: Kind) -> None:
     stray = a.person_registered() if kind != "person" else a.community_founded()
-    (identity,) = identities(stream("here", kind=kind), stray)
+    identity = identity_of(stream("here", kind=kind), stray)
     with pytest.raises(NotAbout, match="is not about"):
         evolve(identity.empty(), stray)
 
