@@ -127,6 +127,8 @@ class Follower:
             session_timeout_ms=self._session // timedelta(milliseconds=1),
             heartbeat_interval_ms=self._session / 5 // timedelta(milliseconds=1),
             max_poll_interval_ms=LONGEST_WITHOUT_POLL // timedelta(milliseconds=1),
+            # a topic that was deleted is in no assignment, and comes back, made anew, when this has passed
+            metadata_max_age_ms=int(LOOK_EVERY_S * 1_000),
         )
         assignment = _Assignment(self._bootstrap, consumer, self._sink)
         consumer.subscribe([topic_name(topic) for topic in self._topics], listener=assignment)

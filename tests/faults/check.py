@@ -28,6 +28,8 @@ class Kind(StrEnum):
     """It is there, and nobody asked for it, or was told that it is."""
     WRONG = "wrong figure"
     """Or a record from which figures are counted."""
+    SILENT = "silent loss"
+    """Somebody read on in a log that is not the one that was read, or did not say what to do."""
     STUCK = "stuck"
     """Still on its way although all is quiet."""
 
@@ -57,6 +59,7 @@ def check(history: History) -> list[Anomaly]:
         _counted,
         _read,
         _buried,
+        _stopped,
     )
     return [anomaly for part in parts for anomaly in part(history)]
 
@@ -153,7 +156,11 @@ def _carried(history: History) -> Iterator[Anomaly]:
     first: defaultdict[str, list[int]] = defaultdict(list)
     carried: set[str] = set()
     planted = {(line["topic"], line["partition"], line["offset"]) for line in history.planted}
-    for line in sorted(history.kafka, key=lambda line: (line["topic"], line["partition"], line["offset"])):
+    # a log that was lost comes before the one that was made in its place
+    in_order = sorted(
+        history.kafka, key=lambda line: (line.get("log", 0), line["topic"], line["partition"], line["offset"])
+    )
+    for line in in_order:
         if (line["topic"], line["partition"], line["offset"]) in planted:
             continue
         position = _position(line)
@@ -305,6 +312,24 @@ def _buried(history: History) -> Iterator[Anomaly]:
     for line in history.planted:
         if not line["is_fact"] and (place := (line["topic"], line["partition"], line["offset"])) not in dead:
             yield Anomaly(Kind.LOST, f"{place}", f"{line['what']} did not become a dead letter")
+
+
+def _stopped(history: History) -> Iterator[Anomaly]:
+    """Who reads a topic that is lost ends, names the remedy, and leaves everything as it was; the remedy then helps."""
+    for loss in history.losses:
+        if "failed" in loss:
+            yield Anomaly(Kind.STUCK, f"praxis {loss['failed']}", loss["said"][-1])
+            continue
+        where = f"{loss['reader']}, {loss['topic']}"
+        if not loss["said"]:
+            yield Anomaly(Kind.SILENT, where, f"it went on although this was {loss['how']}")
+        for said in loss["said"]:
+            if not all(words in said for words in (loss["topic"], "praxis refill", "praxis rebuild")):
+                yield Anomaly(Kind.SILENT, where, f"it ended without a remedy: {said[-300:]}")
+        if loss["went_back"]:
+            yield Anomaly(Kind.SILENT, where, f"offsets were set back: {_short(loss['went_back'])}")
+        if loss["changed"]:
+            yield Anomaly(Kind.WRONG, where, f"{_short(loss['changed'])} changed although nothing was written")
 
 
 def _versions(lines: Sequence[Line]) -> dict[str, list[int]]:

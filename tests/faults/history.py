@@ -9,7 +9,20 @@ from typing import Any
 
 Line = dict[str, Any]
 
-PARTS = ("commands", "reads", "nemesis", "planted", "events", "kafka", "dead", "records", "sums", "heads", "outbox")
+PARTS = (
+    "commands",
+    "reads",
+    "nemesis",
+    "planted",
+    "events",
+    "kafka",
+    "dead",
+    "records",
+    "sums",
+    "heads",
+    "outbox",
+    "losses",
+)
 
 
 @dataclass
@@ -23,6 +36,7 @@ class History:
     events    the services' own facts      kafka, dead   records on the topics
     records   id, kind, scope, positions, value         sums, heads   as metrics holds them
     outbox    what was left to be relayed
+    losses    reader, topic, how, said, went_back, changed: topics that were lost, and what came of it
     """
 
     about: Line = field(default_factory=dict)
@@ -37,6 +51,7 @@ class History:
     sums: list[Line] = field(default_factory=list)
     heads: list[Line] = field(default_factory=list)
     outbox: list[Line] = field(default_factory=list)
+    losses: list[Line] = field(default_factory=list)
 
     def note(self, what: str, **more: Any) -> None:
         self.nemesis.append({"at": time.time(), "what": what, **more})

@@ -100,7 +100,15 @@ async def observe(client: Client, kafka: str, since: Mark, run: str, history: Hi
     streams = {line["stream"] for line in [*history.events, *history.planted] if line.get("stream")}
     async for head in db[build.heads].find({"_id": {"$in": sorted(streams)}}):
         history.heads.append({"stream": head["_id"], "head": head["head"], "missing": head["missing"]})
-    history.kafka, history.dead = await _records(kafka, since)
+    history.dead = await keep(kafka, since, history)
+
+
+async def keep(kafka: str, since: Mark, history: History) -> list[Line]:
+    """Put into the history what stands on the topics now: of each log that was lost, too. The dead letters there."""
+    facts, dead = await _records(kafka, since)
+    log = 1 + max((line["log"] for line in history.kafka), default=0)
+    history.kafka += [{**line, "log": log} for line in facts]
+    return dead
 
 
 async def _ends(kafka: str) -> dict[TopicPartition, int]:
@@ -137,13 +145,20 @@ async def _records(kafka: str, since: Mark) -> tuple[list[Line], list[Line]]:
         while waiting:
             for place, records in (await consumer.getmany(timeout_ms=500)).items():
                 for record in records:
-                    (facts if place.topic in SOURCES else dead).append(_line(record, place))
+                    if not _is_earlier(record, since):
+                        (facts if place.topic in SOURCES else dead).append(_line(record, place))
             for place in list(waiting):
                 if await consumer.position(place) >= ends[place]:
                     waiting.discard(place)
     finally:
         await consumer.stop()
     return facts, dead
+
+
+def _is_earlier(record: Any, since: Mark) -> bool:
+    """Whether an earlier run recorded it: on a topic that was refilled those stand, too."""
+    recorded_at: bytes | None = dict(record.headers).get("ce_recordedtime")
+    return recorded_at is not None and datetime.fromisoformat(recorded_at.decode()) < since.at
 
 
 def _line(record: Any, place: TopicPartition) -> Line:

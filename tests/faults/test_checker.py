@@ -51,6 +51,15 @@ def test_a_history_that_is_as_it_must_be() -> None:
     assert check(a_history()) == []
 
 
+def test_facts_that_came_first_to_a_log_that_was_lost_are_not_reordered_by_coming_later_to_the_next() -> None:
+    history = a_history()
+    again = [{**line, "log": 2, "offset": 9 - line["offset"]} for line in history.kafka]
+    history.kafka += again
+    assert check(history) == []
+    history.kafka = again
+    assert {anomaly.kind for anomaly in check(history)} == {Kind.REORDERED}
+
+
 def _without_the_last_event(history: History) -> None:
     del history.events[1], history.kafka[1], history.records[1], history.sums[:]
     history.heads[0]["head"] = 1
@@ -107,6 +116,30 @@ def _not_buried(history: History) -> None:
     history.planted.append({**place, "is_fact": False, "what": "a tombstone"})
 
 
+LOSS = {"reader": "metrics", "topic": "membership.events", "how": "cut", "went_back": [], "changed": []}
+SAID = "membership.events, partition 3: cut: `praxis refill --new-topics`, then `praxis rebuild --new-topics`"
+
+
+def _read_on_in_another_log(history: History) -> None:
+    history.losses.append({**LOSS, "said": []})
+
+
+def _ended_without_a_remedy(history: History) -> None:
+    history.losses.append({**LOSS, "said": [SAID, "Faust stopped by itself"]})
+
+
+def _set_back_silently(history: History) -> None:
+    history.losses.append({**LOSS, "said": [SAID], "went_back": ["membership/3"]})
+
+
+def _changed_figures_without_facts(history: History) -> None:
+    history.losses.append({**LOSS, "said": [SAID], "changed": ["sums_1"]})
+
+
+def _has_no_remedy_that_helps(history: History) -> None:
+    history.losses.append({"failed": "rebuild --new-topics", "said": ["figures differ"]})
+
+
 @pytest.mark.parametrize(
     ("wrong", "kind"),
     [
@@ -123,6 +156,11 @@ def _not_buried(history: History) -> None:
         (_read_too_early, Kind.STALE),
         (_missing_still, Kind.UNSEEN),
         (_not_buried, Kind.LOST),
+        (_read_on_in_another_log, Kind.SILENT),
+        (_ended_without_a_remedy, Kind.SILENT),
+        (_set_back_silently, Kind.SILENT),
+        (_changed_figures_without_facts, Kind.WRONG),
+        (_has_no_remedy_that_helps, Kind.STUCK),
     ],
 )
 def test_what_is_wrong_is_called_by_its_name(wrong: Callable[[History], None], kind: Kind) -> None:

@@ -17,6 +17,8 @@ FAULTS: dict[str, type[Fault]] = {
         engines.BothAway,
         workers.JoinAndLeave,
         topics.BadRecords,
+        topics.TopicRecreated,
+        topics.LogCut,
         mixtures.KafkaKilledAsServicesAre,
         mixtures.BadRecordsAsWorkersLeave,
         mixtures.TwoRelaysWithoutKafka,
