@@ -73,34 +73,32 @@ def learned(number: int, document: Document | None, log: Log) -> Document:
     for place in sorted(place for place in log.ends if place.partition == number):
         topic, where = topic_of(place), f"{place.topic}, partition {number}"
         offset, beginning, end = offsets.get(topic, 0), log.beginnings[place], log.ends[place]
-        if beginning > 0 or offset > end:
+        found = log.firsts.get(place)
+        if beginning > 0 or offset > end or (offset and found is None):
             raise LostLog(
                 f"{where}: reading is to go on at offset {offset}, but Kafka holds {beginning} to {end}. The log was "
                 f"cut or the topic was made anew: {REMEDY}"
             )
-        if not offset:
+        if not offset or found is None:
             continue
         if log.cluster and log.cluster != known.get("cluster", log.cluster):
             raise LostLog(
                 f"{where}: what was read is of Kafka's cluster {known['cluster']}, and this is cluster {log.cluster}. "
                 f"Name that one, or, where it is lost, {REMEDY}"
             )
-        found = log.firsts.get(place)
         if found != firsts.get(topic, found):
             raise LostLog(
                 f"{where}: the first record is not the one that was read, it came there at {_instant(found)} and not "
                 f"at {_instant(firsts[topic])}. The topic was made anew: {REMEDY}"
             )
-        if found and topic not in firsts:
+        if topic not in firsts:
             fields[f"log.firsts.{topic}"] = found
     if document and log.cluster and "cluster" not in known:
         fields["log.cluster"] = log.cluster
     return fields
 
 
-def _instant(timestamp: int | None) -> str:
-    if timestamp is None:
-        return "no time"
+def _instant(timestamp: int) -> str:
     return datetime.fromtimestamp(timestamp / 1_000, UTC).isoformat(timespec="milliseconds")
 
 
