@@ -1,0 +1,85 @@
+"""What goes on in the background bears a fault of the driver's own as it bears a database that is away."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from shared.lease import Lease
+from shared.running import until_done
+from shared.writing import relay
+from shared.writing.relay import Relay
+from tests.unit.shared.test_transact import LOST_LOCK, in_the_driver
+
+
+async def still_runs(work: Coroutine[Any, Any, Any], asked: Callable[[], int]) -> bool:
+    """Whether it goes on and asks once more after its first question has failed."""
+    task = asyncio.create_task(work)
+    try:
+        async with asyncio.timeout(5):
+            while asked() < 2 and not task.done():  # noqa: ASYNC110 - nobody rings
+                await asyncio.sleep(0.005)
+        return asked() >= 2 and not task.done()
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+class Failing:
+    """A collection whose driver fails whatever it is asked."""
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def find(self, *_: object) -> Any:
+        self.asked += 1
+        in_the_driver(LOST_LOCK)
+
+    async def find_one_and_update(self, *_: object, **__: object) -> Any:
+        self.find()
+
+
+def test_the_age_of_the_outbox_is_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(relay, "TELL_EVERY_S", 0.01)
+    outbox = Failing()
+    database: Any = SimpleNamespace(outbox=outbox)
+
+    async def run() -> bool:
+        return await still_runs(Relay(database, "nowhere:1", asyncio.Event()).tell_age(), lambda: outbox.asked)
+
+    assert asyncio.run(run())
+
+
+def test_a_lease_is_asked_for_again() -> None:
+    leases = Failing()
+    database: Any = SimpleNamespace(leases=leases)
+    lease = Lease(database, "relay", "this", lasts=timedelta(milliseconds=20))
+
+    async def work() -> None:
+        raise AssertionError("it is never held")
+
+    async def run() -> bool:
+        return await still_runs(lease.while_held(work), lambda: leases.asked)
+
+    assert asyncio.run(run())
+
+
+def test_what_must_be_done_first_is_tried_again() -> None:
+    tried = [LOST_LOCK, "pass"]
+
+    async def work() -> None:
+        in_the_driver(tried.pop(0))
+
+    asyncio.run(until_done(work, pause=timedelta(0)))
+    assert tried == []
+
+
+def test_a_fault_of_ones_own_ends_it() -> None:
+    async def work() -> None:
+        raise RuntimeError("wrong")
+
+    with pytest.raises(RuntimeError, match="wrong"):
+        asyncio.run(until_done(work, pause=timedelta(0)))
