@@ -6,7 +6,7 @@ from typing import Any
 from shared.events.fact import Fact, Position, Stream
 from shared.http.commands import C, S
 from shared.refusals import KeyReused
-from shared.writing.decider import Decider, Key, On, State, filled, states, subject
+from shared.writing.decider import Decider, Forgotten, Key, On, State, filled, states, subject
 from shared.writing.writer import ChangedSince, Envelope, Written
 
 
@@ -24,12 +24,17 @@ class InMemoryWriter:
         if envelope.idempotency_key in self._receipts:
             return self._replay(envelope)
         before = filled(decider.initial(*key), self._on_record)
+        while (wider := decider.following(before)) is not before:
+            before = filled(wider, self._on_record)
         if envelope.expected_version not in (None, subject(before).version):
             raise ChangedSince(subject(before).version)
         own, after, facts = decider.stream(*key), before, list[On]()
         for change in decider.decide(command, before):
             if isinstance(change, On):
                 facts.append(change)
+                continue
+            if isinstance(change, Forgotten):
+                self._forget(change)
                 continue
             if isinstance(change, Fact):
                 facts.append(On(own, change))
@@ -41,6 +46,8 @@ class InMemoryWriter:
             kept = state.model_copy(update={"version": version}) if state is subject(after) else state
             if kept != old.get((kept.collection, kept.key)):
                 self._states[kept.collection, kept.key] = kept.document()
+            if kept.is_empty:
+                self._states.pop((kept.collection, kept.key), None)
         written = Written(positions, version, decider.answer(after))
         self._receipts[envelope.idempotency_key] = envelope.digest, written
         return written
@@ -56,6 +63,11 @@ class InMemoryWriter:
     def _on_record(self, state: State) -> State:
         document = self._states.get((state.collection, state.key))
         return state if document is None else state.restored(document)
+
+    def _forget(self, forgotten: Forgotten) -> None:
+        name, values = forgotten
+        kept = {key: one for key, one in self._receipts.items() if one[1].answer.get(name) not in values}
+        self._receipts = kept
 
     def _record(self, facts: Iterable[On]) -> Iterable[Position]:
         for stream, fact in facts:

@@ -28,6 +28,11 @@ class State(BaseModel):
     key: str
     version: int = 0
 
+    @property
+    def is_empty(self) -> bool:
+        """It holds nothing any more: its document is deleted."""
+        return False
+
     def stream(self) -> Stream | None:
         """The stream whose head is written by every transaction that decides from this; None if it is not ours."""
         return None
@@ -55,7 +60,14 @@ class On(NamedTuple):
     fact: Fact
 
 
-Change = Fact | Kept | On
+class Forgotten(NamedTuple):
+    """Receipts whose answer says one of these are deleted: what their commands said could be found by trying."""
+
+    field: str
+    values: tuple[str, ...]
+
+
+Change = Fact | Kept | On | Forgotten
 
 Key = tuple[str | tuple[str, ...] | None, ...]
 """The thing's id, then the ids that its command names: None for one that it leaves out, a tuple for several."""
@@ -81,6 +93,8 @@ class Decider(Generic[C, S]):
     """The situation after a change: a fact or what is kept, of those that `decide` gives."""
     answer: Callable[[S], dict[str, Any]] = lambda situation: {}
     """What the caller is told of the outcome beside the positions."""
+    following: Callable[[S], S] = lambda situation: situation
+    """The situation with states that only those on record name, as if new; the same object where none is missing."""
 
 
 def states(situation: Any) -> Iterator[State]:

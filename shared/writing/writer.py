@@ -11,13 +11,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import structlog
-from pymongo import ReplaceOne
+from pymongo import DeleteOne, ReplaceOne
 
 from shared import failpoints, telemetry
 from shared.events.fact import Fact, Position, Stream
 from shared.mongo import Client, Database, Document, LostRaces, Session, find_across, transact
 from shared.refusals import KeyReused, PreconditionFailed, Refusal, Unavailable
-from shared.writing.decider import Command, Decider, Key, On, State, filled, states, subject
+from shared.writing.decider import Command, Decider, Forgotten, Key, On, State, filled, states, subject
 from shared.writing.ledger import Ledger
 from shared.writing.metrics import BATCH_COMMANDS, COMMANDS, TRANSACTION_SECONDS, WAITING
 
@@ -189,6 +189,7 @@ class _Unit:
     receipts: dict[str, Document]
     changed: dict[tuple[str, str], State] = field(default_factory=dict)
     accepted: list[Document] = field(default_factory=list)
+    forgotten: list[Forgotten] = field(default_factory=list)
 
     @classmethod
     async def load(cls, db: Database, session: Session, batch: Sequence[_Pending]) -> "_Unit":
@@ -237,15 +238,18 @@ class _Unit:
         if receipt is not None:
             COMMANDS.labels(type(pending.command).__name__, "replayed").inc()
             return _replay(receipt, envelope)
-        before = filled(pending.initial, lambda state: self.states[state.collection, state.key])
+        before = await self._situation(pending)
         version = subject(before).version
         if envelope.expected_version not in (None, version):
             raise ChangedSince(version)
         changes = decider.decide(pending.command, before)
-        after, facts = before, list[On]()
+        after, facts, forgotten = before, list[On](), list[Forgotten]()
         for change in changes:
             if isinstance(change, On):
                 facts.append(change)
+                continue
+            if isinstance(change, Forgotten):
+                forgotten.append(change)
                 continue
             if isinstance(change, Fact):
                 facts.append(On(own, change))
@@ -255,10 +259,33 @@ class _Unit:
         positions = tuple(self._record(facts, envelope.trace))
         version = max((place.version for place in positions if place.stream == own), default=version)
         self._keep(before, after, version)
+        self._forget(forgotten)
         written = Written(positions, version, answer)
         self._sign(envelope, written)
         COMMANDS.labels(type(pending.command).__name__, "accepted").inc()
         return written
+
+    async def _situation(self, pending: _Pending) -> Any:
+        """What is on record, as the commands before it leave it."""
+        situation = filled(pending.initial, self._state)
+        while (wider := pending.decider.following(situation)) is not situation:
+            await self._load_further(wider)
+            situation = filled(wider, self._state)
+        return situation
+
+    def _state(self, state: State) -> State:
+        return self.states[_place(state)]
+
+    async def _load_further(self, situation: Any) -> None:
+        unknown = {place: state for state in states(situation) if (place := _place(state)) not in self.states}
+        wanted: dict[str, list[str]] = {}
+        for collection, key in unknown:
+            wanted.setdefault(collection, []).append(key)
+        if wanted:
+            found = await find_across(self.ledger.db, wanted, self.ledger.session)
+            for place, state in unknown.items():
+                self.states[place] = _restored(state, found[state.collection].get(state.key))
+            await self.ledger.know(stream for state in unknown.values() if (stream := state.stream()) is not None)
 
     def _record(self, facts: Sequence[On], trace: str) -> Iterable[Position]:
         marks = {on.stream: replace(self.ledger.heads[on.stream]) for on in facts}
@@ -282,6 +309,13 @@ class _Unit:
             if (stream := kept.stream()) is not None:
                 self.ledger.touch(stream)
 
+    def _forget(self, forgotten: Sequence[Forgotten]) -> None:
+        """Also what this batch itself was about to sign."""
+        self.forgotten += forgotten
+        for name, values in forgotten:
+            self.accepted = [one for one in self.accepted if one["answer"].get(name) not in values]
+            self.receipts = {key: one for key, one in self.receipts.items() if one["answer"].get(name) not in values}
+
     def _sign(self, envelope: Envelope, written: Written) -> None:
         receipt = {
             "_id": envelope.idempotency_key,
@@ -297,11 +331,13 @@ class _Unit:
     async def write(self) -> None:
         await self.ledger.write()
         db, session = self.ledger.db, self.ledger.session
-        by_collection: dict[str, list[ReplaceOne[Document]]] = {}
-        for (collection, key), state in self.changed.items():
-            by_collection.setdefault(collection, []).append(ReplaceOne({"_id": key}, state.document(), upsert=True))
-        for collection, replacements in by_collection.items():
-            await db[collection].bulk_write(replacements, ordered=False, session=session)
+        by_collection: dict[str, list[ReplaceOne[Document] | DeleteOne]] = {}
+        for (collection, _), state in self.changed.items():
+            by_collection.setdefault(collection, []).append(_stored(state))
+        for collection, writes in by_collection.items():
+            await db[collection].bulk_write(writes, ordered=False, session=session)
+        for name, values in self.forgotten:
+            await db.receipts.delete_many({f"answer.{name}": {"$in": list(values)}}, session=session)
         if self.accepted:
             await db.receipts.insert_many(self.accepted, ordered=False, session=session)
 
@@ -310,6 +346,15 @@ class ChangedSince(PreconditionFailed):
     def __init__(self, version: int) -> None:
         detail = f'It has changed: its ETag is now "{version}". Read it again and decide anew'
         super().__init__(detail, field="If-Match", version=version)
+
+
+def _place(state: State) -> tuple[str, str]:
+    return state.collection, state.key
+
+
+def _stored(state: State) -> ReplaceOne[Document] | DeleteOne:
+    this = {"_id": state.key}
+    return DeleteOne(this) if state.is_empty else ReplaceOne(this, state.document(), upsert=True)
 
 
 def _replay(receipt: Document, envelope: Envelope) -> Written:
