@@ -51,9 +51,9 @@ fmt: .venv/installed  ## Format the code, fix what can be fixed
 	@$(BIN)/ruff format $(CODE)
 
 lock: .venv/installed  ## Renew both lock files from pyproject.toml
-	@echo "locking what runs in the image, then that and what local engines and development need (a minute)"
+	@echo "locking what runs in the image, then that and what local engines, development and benchmarks need (a minute)"
 	@$(COMPILE) --output-file requirements.lock pyproject.toml
-	@$(COMPILE) --extra local --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	@$(COMPILE) --extra local --extra dev --extra bench --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
 	@if grep -nE '://|^--' requirements.lock requirements-dev.lock; then echo "a lock file must not hold an address"; exit 1; fi
 
 bench: .venv/installed  ## Measure throughput and latency on this machine

@@ -23,6 +23,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from rich.progress import Progress
 
 from bench import expected
+from bench.contenders import kafka_streams
 from bench.expected import Expected, WrongFigures
 from bench.figures import COMMUNITIES
 from bench.history import history, publish
@@ -42,7 +43,7 @@ FACTS_OF_A_PERSON = 5.2
 """On average, in one community: see `bench.history`."""
 TOPICS = [topic_name(topic) for topic in SOURCE_TOPICS]
 LOOK_EVERY_S = 0.05
-STALLED_AFTER_S = 120.0
+STALLED_AFTER_S = 60.0
 
 Folded = Callable[[Database], Awaitable[int]]
 
@@ -57,18 +58,25 @@ async def by_views(db: Database) -> int:
     return sum([sum(community["seen"].values()) async for community in communities])
 
 
+Command = Callable[[System, str, Path], Sequence[str]]
+"""What starts a contender, for a database of its own and with a folder of its own."""
+
+
 @dataclass(frozen=True)
 class Contender:
     title: str
-    command: Sequence[str]
+    command: Command
     processes: int = 1
-    threads: int = 1
     read: expected.Read = expected.of_communities
     folded: Folded = by_offsets
 
 
-def _python(module: str) -> list[str]:
-    return [sys.executable, "-m", module]
+def _python(module: str) -> Command:
+    return lambda *_: [sys.executable, "-m", module]
+
+
+def _kafka_streams(threads: int) -> Command:
+    return lambda system, database, home: kafka_streams.command(system, database, home, threads)
 
 
 CONTENDERS: dict[str, Contender] = {
@@ -79,8 +87,16 @@ CONTENDERS: dict[str, Contender] = {
     ),
     "production": Contender("worker in production, 1 process", _python("services.metrics"), read=expected.of_records),
     "bare": Contender("bare aiokafka loop, same sink", _python("bench.contenders.bare")),
+    "take": Contender("Faust as it comes (take), same sink", _python("bench.contenders.take")),
+    "faststream": Contender("FastStream in batches, same sink", _python("bench.contenders.fast_stream")),
+    "kafka-streams-2": Contender("Kafka Streams, 2 threads", _kafka_streams(2), folded=by_views),
+    "kafka-streams": Contender("Kafka Streams, 1 thread", _kafka_streams(1), folded=by_views),
 }
 COMPARED = [
+    ("worker-2", "kafka-streams-2", "x Kafka Streams", 1.2),
+    ("worker", "kafka-streams", "x Kafka Streams", 1.2),
+    ("worker", "faststream", "x FastStream", 3),
+    ("worker", "take", "x Faust as it comes", 6),
     ("worker-2", "bare", "x the bare loop", 0.9),
     ("worker", "bare", "x the bare loop", 0.9),
     ("production-2", "worker-2", "x the worker with few figures", 0.5),
@@ -120,10 +136,13 @@ class Started:
     logs: list[Path] = field(default_factory=list)
 
     def check(self) -> None:
-        for process, log in zip(self.processes, self.logs, strict=True):
+        for process in self.processes:
             if process.poll() is not None:
-                lines = "\n".join(log.read_text(errors="replace").splitlines()[-20:])
-                raise RuntimeError(f"it ended with {process.returncode}; its last lines:\n{lines}")
+                raise RuntimeError(f"it ended with {process.returncode}; {self.last_lines()}")
+
+    def last_lines(self) -> str:
+        lines = [line for log in self.logs for line in log.read_text(errors="replace").splitlines()[-20:]]
+        return "\n".join(["its last lines:", *lines])
 
     def kill(self) -> None:
         for process in self.processes:
@@ -142,7 +161,7 @@ async def run(system: System, options: Options, progress: Progress) -> list[Shee
                 runs[name].append(await fold_all(system, client, name, f"bench_{name}_{number}", published, progress))
     finally:
         await client.close()
-        await remove_topics(system.kafka)
+        await remove_topics(system.kafka, lambda topic: topic in TOPICS)
     title = f"{published.total:,} facts, {options.rounds} rounds; figures as expected of all"
     return [Sheet(title, [_row(CONTENDERS[name], found) for name, found in runs.items()], HEADINGS), _ratios(runs)]
 
@@ -185,6 +204,7 @@ async def fold_all(
     finally:
         started.kill()
         progress.remove_task(bar)
+        await remove_topics(system.kafka, lambda topic: topic.startswith(database))
     figures = await contender.read(db)
     await client.drop_database(database)
     if figures != published.figures:
@@ -207,13 +227,10 @@ def start(system: System, contender: Contender, database: str) -> Started:
             "PRAXIS_PARTITIONS": str(PARTITIONS),
             "PRAXIS_DATA_DIR": str(home / "data"),
         }
+        command, environment = contender.command(system, database, home), {**os.environ, **own}
         with log.open("wb") as to:
             process = subprocess.Popen(
-                contender.command,
-                env={**os.environ, **own},
-                stdout=to,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
+                command, env=environment, stdout=to, stderr=subprocess.STDOUT, start_new_session=True
             )
         started.processes.append(process)
         started.logs.append(log)
@@ -239,17 +256,17 @@ async def _measured(
             moved, last = now, folded
             tell(folded)
         elif now - moved > STALLED_AFTER_S:
-            raise RuntimeError(f"{contender.title} stands at {folded:,} of {total:,} facts")
+            raise RuntimeError(f"{contender.title} stands at {folded:,} of {total:,} facts; {started.last_lines()}")
         meter.sample()
         started.check()
 
 
-async def remove_topics(kafka: str) -> None:
-    """All but Kafka's own: contenders make some beside those that they read."""
+async def remove_topics(kafka: str, unwanted: Callable[[str], bool]) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=kafka)
     await admin.start()
     try:
-        await admin.delete_topics([topic for topic in await admin.list_topics() if not topic.startswith("__")])
+        if topics := list(filter(unwanted, await admin.list_topics())):
+            await admin.delete_topics(topics)
     finally:
         await admin.close()
 

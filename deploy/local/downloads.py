@@ -89,19 +89,24 @@ def java(named: str | None) -> Path:
 
 
 def kafka_libraries(cache: Path, say: Say) -> Path:
-    """The folder of Kafka's jars, exactly those of the lock."""
-    digest = hashlib.sha256(KAFKA_LOCK.read_bytes()).hexdigest()[:8]
-    libraries = cache / f"{KAFKA_LOCK.stem}-{digest}"
-    with _once(libraries, cache) as unfinished:
+    """The folder of Kafka's jars."""
+    return libraries(KAFKA_LOCK, cache, say)
+
+
+def libraries(lock: Path, cache: Path, say: Say) -> Path:
+    """A folder of jars, exactly those of the lock."""
+    digest = hashlib.sha256(lock.read_bytes()).hexdigest()[:8]
+    folder = cache / f"{lock.stem}-{digest}"
+    with _once(folder, cache) as unfinished:
         if unfinished:
-            jars = read_lock(KAFKA_LOCK)
-            say(f"fetching Kafka: {len(jars)} jars, 110 MB, once")
-            repository = cache / "maven"
+            jars = read_lock(lock)
+            say(f"fetching {lock.stem}: {len(jars)} jars, about 100 MB, once")
+            repository = cache / f"maven-{lock.stem}"
             with ThreadPoolExecutor(AT_ONCE) as threads:
                 for file in threads.map(lambda jar: _fetch_jar(jar, repository), jars):
                     os.link(file, unfinished / file.name)
             shutil.rmtree(repository)
-    return libraries
+    return folder
 
 
 def mongod(cache: Path, say: Say) -> Path:

@@ -117,9 +117,8 @@ class Kafka:
             # A killed broker is taken back when its old session has ended (9 s otherwise).
             "broker.session.timeout.ms": "3000",
             "broker.heartbeat.interval.ms": "500",
-            "group.initial.rebalance.delay.ms": "0"
-            if self.quick_start
-            else "3000",  # so that two who start share at once
+            # By default Kafka waits for others, so that two who start at once share from the beginning.
+            "group.initial.rebalance.delay.ms": "0" if self.quick_start else "3000",
             "auto.create.topics.enable": "false",
             "log.retention.ms": "-1",  # facts are kept
             "log.message.timestamp.type": "CreateTime",
