@@ -48,6 +48,8 @@ from shared.events.membership import (
     OrganisationKind,
     OrganisationRegistered,
     OrganisationRenamed,
+    PersonErased,
+    PersonMerged,
     PersonRegistered,
     ProgrammeCommissioned,
     ProgrammeFollowed,
@@ -186,6 +188,14 @@ def affiliation_ended(
     affiliation_id: str = "first", person_id: str = ANNA, *, ended_on: str = "2020"
 ) -> AffiliationEnded:
     return AffiliationEnded(person_id=person_id, affiliation_id=affiliation_id, ended_on=on(ended_on))
+
+
+def person_merged(person_id: str = ANNA, into_id: str = BEN, *, merged_on: str = "2020-06-30") -> PersonMerged:
+    return PersonMerged(person_id=person_id, into_id=into_id, merged_on=on(merged_on))
+
+
+def person_erased(person_id: str = ANNA, *, erased_on: str = "2020-06-30") -> PersonErased:
+    return PersonErased(person_id=person_id, erased_on=on(erased_on))
 
 
 # communities and memberships

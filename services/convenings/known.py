@@ -3,6 +3,7 @@ where. Pure: no I/O, no clock, no ids.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import ClassVar, assert_never
 
 from shared.events.fact import Recorded, Stream
@@ -17,11 +18,13 @@ from shared.events.membership import (
     MemberLeft,
     MembershipFact,
     OrganisationRegistered,
+    PersonErased,
+    PersonMerged,
     PersonRegistered,
 )
 from shared.events.words import CoarseDate, CommunityId
-from shared.refusals import UnknownReference
-from shared.writing.decider import Kept, State
+from shared.refusals import Conflict, UnknownReference
+from shared.writing.decider import Kept, On, State
 
 
 class KnownCommunity(State):
@@ -38,10 +41,10 @@ class KnownOrganisation(State):
 
 
 class KnownPerson(State):
-    """A person, what they are affiliated to, and the communities that know them here.
+    """A person, what they are affiliated to, what became of their record, and the communities that know them here.
 
-    Whoever makes them known in one more community writes this document, and so does whoever hears of an
-    affiliation: of two at once, one loses the race and runs again. So no community's stream lacks an affiliation.
+    Whoever makes them known in one more community writes this document, and so does whoever hears of an affiliation,
+    a merge or an erasure: of two at once, one loses the race and runs again. So no community's stream lacks one.
     """
 
     collection: ClassVar[str] = "known_people"
@@ -51,10 +54,15 @@ class KnownPerson(State):
     """By their versions in the person's stream: a late one takes its place."""
     communities: tuple[CommunityId, ...] = ()
     """Those whose convenings streams hold a fact about this person."""
+    merged: PersonMerged | None = None
+    erased: PersonErased | None = None
 
-    def brought_along(self) -> Sequence[AffiliationFact]:
-        """What goes before the person's first fact in a community's stream, in the order of versions."""
-        return [self.affiliations[version] for version in sorted(self.affiliations)]
+    def brought_along(self) -> Sequence[AffiliationFact | PersonErased]:
+        """What goes before the person's first fact in a community's stream, in the order of versions. Somebody erased
+        comes to be known only by a merge that is heard of later; who was merged goes on as another (`merged_here`).
+        """
+        affiliations = [self.affiliations[version] for version in sorted(self.affiliations)]
+        return [*affiliations, self.erased] if self.erased else affiliations
 
     def known_in(self, community_id: CommunityId) -> "KnownPerson":
         return self.model_copy(update={"communities": (*self.communities, community_id)})
@@ -87,6 +95,24 @@ class UnknownPerson(UnknownReference):
         super().__init__(f"No person '{person_id}' is known: register them first, or correct the id", field=field)
 
 
+class PersonWasMerged(Conflict):
+    def __init__(self, merged: PersonMerged, field: str = "person") -> None:
+        super().__init__(
+            f"Person '{merged.person_id}' was merged into '{merged.into_id}' on {merged.merged_on}: use that id",
+            field=field,
+            into_id=merged.into_id,
+        )
+
+
+class PersonWasErased(Conflict):
+    def __init__(self, erased: PersonErased, field: str = "person") -> None:
+        super().__init__(
+            f"Person '{erased.person_id}' was erased on {erased.erased_on}: nothing more begins under this id",
+            field=field,
+            erased_on=erased.erased_on,
+        )
+
+
 class UnknownOrganisation(UnknownReference):
     def __init__(self, organisation_id: str, field: str = "organisation") -> None:
         super().__init__(
@@ -104,8 +130,8 @@ def about(recorded: Recorded) -> Known | None:
             return KnownOrganisation(key=stream.id)
         case PersonRegistered():
             return KnownPerson(key=stream.id)
-        case AffiliationBegan() | AffiliationEnded() if stream.kind == "person":  # communities hold copies
-            return KnownPerson(key=stream.id)
+        case AffiliationBegan() | AffiliationEnded() | PersonMerged() | PersonErased() if stream.kind == "person":
+            return KnownPerson(key=stream.id)  # communities hold copies
         case MemberJoined(person_id=person) | MemberLeft(person_id=person) | MemberCompleted(person_id=person):
             return KnownMembership(key=f"{stream.id}/{person}")
         case _:
@@ -123,17 +149,67 @@ def evolve(known: Known, recorded: Recorded) -> Known:
         case KnownOrganisation():
             return known.model_copy(update={"registered": True})
         case KnownPerson():
-            if isinstance(fact, AffiliationFact):
-                return known.model_copy(update={"affiliations": {**known.affiliations, version: fact}})
-            return known.model_copy(update={"registered": True})
+            return _evolve_person(known, recorded)
         case KnownMembership():
             return known.model_copy(update={"facts": {**known.facts, version: fact}})
         case _:
             assert_never(known)
 
 
-def passed_on(known: Known, recorded: Recorded) -> Sequence[Stream]:
-    """The streams here that must hold a fact too: those of the communities that know the person."""
-    if isinstance(known, KnownPerson) and isinstance(recorded.fact, AffiliationFact):
-        return [Stream("convenings", "community", community_id) for community_id in known.communities]
+def _evolve_person(person: KnownPerson, recorded: Recorded) -> KnownPerson:
+    changes: dict[str, object]
+    match recorded.fact:
+        case AffiliationBegan() | AffiliationEnded() as fact:
+            changes = {"affiliations": {**person.affiliations, recorded.version: fact}}
+        case PersonMerged() as fact:
+            changes = {"merged": fact}
+        case PersonErased() as fact:
+            changes = {"erased": fact}
+        case _:
+            changes = {"registered": True}
+    return person.model_copy(update=changes)
+
+
+def require_may_begin(person: KnownPerson) -> None:
+    """Refuses whatever begins under the id of somebody who was merged or erased; what had begun may still end.
+
+    Raises:
+        PersonWasMerged: names the id that goes on.
+        PersonWasErased: nothing goes on.
+    """
+    if person.merged is not None:
+        raise PersonWasMerged(person.merged)
+    if person.erased is not None:
+        raise PersonWasErased(person.erased)
+
+
+def passed_on(known: Known, recorded: Recorded) -> Sequence[On]:
+    """What the streams here must hold too: those of the communities that know the person. A merge is `merged_here`."""
+    if isinstance(known, KnownPerson) and isinstance(recorded.fact, AffiliationFact | PersonErased):
+        return [On(_stream(community_id), recorded.fact) for community_id in known.communities]
     return []
+
+
+def merged_here(line: Sequence[KnownPerson]) -> tuple[Sequence[KnownPerson], Sequence[On]]:
+    """What follows from a merge where the person is known: there the one who goes on is known from now on.
+
+    `line` is the person, into whom they were merged, into whom those were before this was heard of, and so on; it is
+    given back as it is then, with what the streams must hold.
+    """
+    people, facts = list(line), list[On]()
+    for community_id in line[0].communities:
+        stream = _stream(community_id)
+        for number, (person, into) in enumerate(pairwise(people), start=1):
+            knows = community_id in into.communities
+            if not knows:
+                people[number] = into.known_in(community_id)
+                facts += [On(stream, fact) for fact in into.brought_along()]
+            assert person.merged is not None
+            facts.append(On(stream, person.merged))
+            if knows:  # what became of them is there already
+                break
+    return people, facts
+
+
+def _stream(community_id: CommunityId) -> Stream:
+    return Stream("convenings", "community", community_id)

@@ -1,4 +1,4 @@
-"""Stores what is known of membership's facts, and passes a person's affiliations on to the communities that know them
+"""Stores what is known of membership's facts, and passes on what concerns a person to the communities that know them
 here, all in the transaction of the offset.
 """
 
@@ -9,11 +9,13 @@ from datetime import UTC, datetime
 import structlog
 from pymongo import ReplaceOne
 
-from services.convenings.known import Known, about, evolve, passed_on
-from shared.events.fact import Fact, Recorded, Stream
+from services.convenings.known import Known, KnownPerson, about, evolve, merged_here, passed_on
+from shared.events.fact import Recorded
+from shared.events.membership import PersonMerged
 from shared.kafka import Record
 from shared.mongo import Client, Database, Document
 from shared.reading.sink import DeadLetter, Sink, Unit
+from shared.writing.decider import On
 from shared.writing.ledger import Ledger
 
 log = structlog.get_logger(__name__)
@@ -28,17 +30,35 @@ class KnownHere:
     async def project(self, unit: Unit, facts: Sequence[Recorded]) -> None:
         concerned = [(fact, initial) for fact in facts if (initial := about(fact)) is not None]
         known = await _load(unit, [initial for _, initial in concerned])
-        passing: list[tuple[Stream, Fact, str]] = []
+        passing: list[tuple[On, str]] = []
         for recorded, initial in concerned:
             place = initial.collection, initial.key
             known[place] = evolve(known[place], recorded)
-            passing += [(stream, recorded.fact, recorded.trace) for stream in passed_on(known[place], recorded)]
+            passing += [(on, recorded.trace) for on in passed_on(known[place], recorded)]
+            if isinstance(recorded.fact, PersonMerged):
+                people, following = merged_here(await _line(unit, known, recorded.fact))
+                known |= {(one.collection, one.key): one for one in people}
+                passing += [(on, recorded.trace) for on in following]
         await _store(unit, known)
         ledger = Ledger(unit.db, unit.session, datetime.now(UTC))
-        await ledger.know(stream for stream, _, _ in passing)
-        for stream, fact, trace in passing:
+        await ledger.know(on.stream for on, _ in passing)
+        for (stream, fact), trace in passing:
             ledger.append(stream, fact, trace)
         await ledger.write()
+
+
+async def _line(unit: Unit, known: Mapping[Place, Known], merged: PersonMerged) -> list[KnownPerson]:
+    """Who was merged, into whom, into whom those were merged, and so on; as this batch leaves them so far."""
+    line, next_id = list[KnownPerson](), merged.person_id
+    while True:
+        initial = KnownPerson(key=next_id)
+        place = initial.collection, initial.key
+        person = known[place] if place in known else (await _load(unit, [initial]))[place]
+        assert isinstance(person, KnownPerson)
+        line.append(person)
+        if person.merged is None:
+            return line
+        next_id = person.merged.into_id
 
 
 async def _load(unit: Unit, initial: Sequence[Known]) -> dict[Place, Known]:

@@ -19,7 +19,6 @@ from shared.views.records import (
     FormRecord,
     InnovationRecord,
     OrganisationRecord,
-    ParticipationRecord,
     ProgrammeRecord,
 )
 
@@ -54,7 +53,7 @@ class Gathering:
             community=community,
             programme=programme,
             convenings=await self._holdings.records(ConveningRecord, [scope]),
-            came=await self._holdings.records(ParticipationRecord, [scope], first_attended_on={"$gt": ""}),
+            came=await self._holdings.participations([scope], first_attended_on={"$gt": ""}),
             forms=await self._holdings.records(FormRecord, [scope]),
             sums=(await self._holdings.sums([scope], self.as_at))[scope],
         )
@@ -74,7 +73,7 @@ class Gathering:
             programme=programme,
             communities=communities,
             convenings=await self._holdings.records(ConveningRecord, scopes),
-            participations=await self._holdings.records(ParticipationRecord, scopes),
+            participations=await self._holdings.participations(scopes),
             sums={scopes[scope]: of_one for scope, of_one in sums.items()},
             followed_by=await self._holdings.records(ProgrammeRecord, follows=programme.programme_id),
         )
@@ -86,7 +85,7 @@ class Gathering:
         organisation = await self._holdings.record(OrganisationRecord, id)
         if organisation is None:
             raise NotOnRecord("organisation", id)
-        participations = await self._holdings.records(ParticipationRecord, affiliations__organisation_id=id)
+        participations = await self._holdings.participations(affiliations__organisation_id=id)
         adoptions = await self._holdings.records(AdoptionRecord, organisation_id=id)
         communities = await self._holdings.by_id(CommunityRecord, {p.community_id for p in participations})
         innovations = await self._holdings.by_id(InnovationRecord, {a.innovation_id for a in adoptions})

@@ -9,11 +9,12 @@ from typing import Any, TypeVar
 
 from shared.events.fact import SOURCE_TOPICS, Position
 from shared.measures.measure import Sums
+from shared.measures.united import absent, goes_on, key_of, united
 from shared.mongo import Client, Database, Document, Session
 from shared.reading.heads import Waiting, unseen
 from shared.refusals import Unavailable
 from shared.views.builds import BUILDS, CURRENT, DATABASE, FIRST, Build
-from shared.views.records import Record
+from shared.views.records import ParticipationRecord, PersonRecord, Record
 
 R = TypeVar("R", bound=Record)
 
@@ -51,6 +52,16 @@ class Holdings:
         found = self._db[self._build.records].find({**query, "kind": kind.kind}, {"value": 1}, session=self._session)
         return [kind.restored(document["value"]) async for document in found.sort("_id")]
 
+    async def participations(self, scopes: Iterable[str] | None = None, **where: Any) -> list[ParticipationRecord]:
+        """As `records`; what is found is united with what the same people did there under ids that were merged."""
+        found = further = await self.records(ParticipationRecord, scopes, **where)
+        while others := absent(further) - {key_of(one) for one in found}:
+            ids = ["/".join((ParticipationRecord.kind, *key)) for key in sorted(others)]
+            more = self._db[self._build.records].find({"_id": {"$in": ids}}, {"value": 1}, session=self._session)
+            further = [ParticipationRecord.restored(document["value"]) async for document in more]
+            found = [*found, *further]
+        return united(found)
+
     async def by_id(self, kind: type[R], ids: Iterable[str]) -> dict[str, R]:
         """Those of these ids that are on record, of a kind that has but one id."""
         query = {"_id": {"$in": [f"{kind.kind}/{id}" for id in sorted(ids)]}}
@@ -85,14 +96,21 @@ class Holdings:
         return {scope: Sums(measures) for scope, measures in held.items()}
 
     async def distinct_people(self, query: Document) -> int:
-        """How many different people the participations that a query finds are of."""
-        stages: list[Document] = [
+        """How many different people the participations that a query finds are of; ids that were merged are one."""
+        merged = await self.records(PersonRecord, merged_into={"$gt": ""})
+        into = {one.person_id: one.merged_into for one in merged if one.merged_into is not None}
+        one_each: list[Document] = [
             {"$match": {"kind": "participation", **query}},
             {"$group": {"_id": "$value.person_id"}},
-            {"$count": "people"},
         ]
-        found = await self._db[self._build.records].aggregate(stages, session=self._session)
-        return sum([document["people"] async for document in found])
+        records = self._db[self._build.records]
+        counted = await records.aggregate([*one_each, {"$count": "people"}], session=self._session)
+        count: int = sum([document["people"] async for document in counted])
+        if not into:
+            return count
+        involved: Document = {"$match": {"_id": {"$in": sorted({*into, *into.values()})}}}
+        ids = {d["_id"] async for d in await records.aggregate([*one_each, involved], session=self._session)}
+        return count - len(ids) + len({goes_on(id, into) for id in ids})
 
     async def is_incomplete(self, scopes: Collection[str]) -> bool:
         """Whether versions are missing in streams of these scopes."""

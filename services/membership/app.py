@@ -38,7 +38,7 @@ class Streams:
 
     async def run(self) -> None:
         settings, topics = self._settings, [topic_name("membership")]
-        await until_done(lambda: make_collections(self._db, STATES))
+        await until_done(lambda: make_collections(self._db, STATES, answering=("person_id",)))
         await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
         self._waits_for = None
         await self._lease.while_held(self._relay.run)

@@ -5,18 +5,19 @@ from typing import Any
 
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
-from services.metrics.projections import Held, News, Placed, SumId, concerned, fold, folded_again
+from services.metrics.projections import Held, News, Placed, SumId, concerned, fold, folded_again, with_them
 from shared.events.fact import FACTS, Recorded
 from shared.kafka import to_json
 from shared.mongo import Database, Document
 from shared.reading.sink import Unit
 from shared.views.builds import Build
-from shared.views.records import AdoptionRecord, CommunityRecord, ParticipationRecord, Record
+from shared.views.records import AdoptionRecord, CommunityRecord, ParticipationRecord, PersonRecord, Record
 
 FOUND_BY: tuple[tuple[type[Record], str], ...] = (
     (CommunityRecord, "programme_id"),
     (ParticipationRecord, "affiliations.organisation_id"),
     (AdoptionRecord, "organisation_id"),
+    (PersonRecord, "merged_into"),
 )
 """What readers look for, beside ids and scopes. An index holds one kind only: there are many more participations."""
 
@@ -30,6 +31,10 @@ class Fold:
     async def project(self, unit: Unit, facts: Sequence[Recorded]) -> None:
         about = concerned(facts)
         held = await unit.load(self._build.records, about, Held.restored)
+        further = held
+        while others := with_them(further) - held.keys():
+            further = await unit.load(self._build.records, others, Held.restored)
+            held |= further
         changes = fold(about, held, await self._earlier(unit, folded_again(about, held)))
         number = unit.partition.number
         records = [

@@ -5,7 +5,7 @@ from datetime import datetime
 from pydantic import Field
 
 from shared.events.fact import Fact
-from shared.events.membership import AffiliationFact
+from shared.events.membership import AffiliationFact, IdentityFact
 from shared.events.words import CoarseDate, ConveningId, Day, PersonId, Text, Title
 
 
@@ -68,4 +68,4 @@ class PersonAttended(Fact):
 
 ConveningFact = ConveningScheduled | ConveningRescheduled | ConveningHeld | ConveningCancelled | AttendanceTaken
 ParticipationFact = RegistrationMade | RegistrationWithdrawn | PersonAttended
-ConveningsFact = ConveningFact | ParticipationFact | AffiliationFact
+ConveningsFact = ConveningFact | ParticipationFact | AffiliationFact | IdentityFact

@@ -145,7 +145,7 @@ class OrganisationJoinedNetwork(Fact):
     joined_on: CoarseDate
 
 
-# person streams; the affiliations also in the streams of the communities where the person is known
+# person streams; all but the first also in the streams of the communities where the person is known
 
 
 class PersonRegistered(Fact):
@@ -171,6 +171,22 @@ class AffiliationEnded(Fact):
     person_id: PersonId
     affiliation_id: AffiliationId
     ended_on: CoarseDate
+
+
+class PersonMerged(Fact):
+    """Two ids were of one person: what is on record under this one is the other's, at all dates."""
+
+    person_id: PersonId
+    into_id: PersonId
+    """The one that goes on. It may be merged into another later."""
+    merged_on: Day
+
+
+class PersonErased(Fact):
+    """Name, e-mail and references are deleted; the id and its dated facts stay, and count."""
+
+    person_id: PersonId
+    erased_on: Day
 
 
 # community streams
@@ -225,6 +241,7 @@ class MemberCompleted(Fact):
 AffiliationFact = AffiliationBegan | AffiliationEnded
 ProgrammeFact = ProgrammeCommissioned | ProgrammeFollowed | DesignGroupMet | DomainsDecided
 OrganisationFact = OrganisationRegistered | OrganisationRenamed | OrganisationJoinedBoard | OrganisationJoinedNetwork
-PersonFact = PersonRegistered | AffiliationFact
+IdentityFact = PersonMerged | PersonErased
+PersonFact = PersonRegistered | AffiliationFact | IdentityFact
 MembershipFact = MemberJoined | MemberLeft | MemberCompleted
 CommunityFact = CommunityFounded | CommunityClosed | DesignGroupMet | DomainsDecided

@@ -10,6 +10,8 @@ NOT_STATED = "not-stated"
 COARSE = "joined=month-or-year"
 """Those whose day of joining is known to the month or year only; shown in words, not among the parts."""
 
+OF_A_MERGED_ID = "Affiliations that were stated only of an id that was merged, and never took part there."
+
 
 def affiliation_keys(held: Iterable[Affiliation]) -> frozenset[str]:
     """The parts that affiliations put a person under. Two affiliations at once count under both."""
@@ -55,8 +57,8 @@ MEMBERS = Measure(
     unit="people",
     counts="People who belong to the community on the day, in any role; from the day they joined up to, not including, "
     "the day they left. Under an organisation, service or profession by their affiliations on that day: somebody with "
-    "two counts under both.",
-    excludes="People who came without belonging (walk-ins).",
+    "two counts under both. Ids that were merged are one person, on every day.",
+    excludes=f"People who came without belonging (walk-ins). {OF_A_MERGED_ID}",
     source="Praxis: shared/measures/membership.py",
     cycle=Cycle.IMMEDIATE,
     mechanisms=("connecting",),
@@ -91,7 +93,7 @@ DISTINCT_MEMBERS = Measure(
     title="People who belong to at least one of the communities",
     unit="people",
     counts="People with a membership on the day in at least one of the communities, each once.",
-    excludes="Nobody twice: it is a union, not a sum of members.",
+    excludes=f"Nobody twice: it is a union, not a sum of members. {OF_A_MERGED_ID}",
     source="Praxis: shared/measures/membership.py",
     cycle=Cycle.IMMEDIATE,
     mechanisms=("connecting",),

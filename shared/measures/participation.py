@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import NamedTuple
 
 from shared.measures.measure import WHOLE, Contribution, Cycle, Measure, firsts, sweep
-from shared.measures.membership import affiliation_keys
+from shared.measures.membership import OF_A_MERGED_ID, affiliation_keys
 from shared.views.records import ConveningRecord, ParticipationRecord, Registration
 
 
@@ -17,8 +17,9 @@ PARTICIPANTS = Measure(
     name="participants",
     title="Participants",
     unit="people",
-    counts="People with at least one known attendance at a held convening up to the day, each once.",
-    excludes="Members who never came, and whoever came to convenings whose attendance is unknown.",
+    counts="People with at least one known attendance at a held convening up to the day, each once: ids "
+    "that were merged are one person.",
+    excludes="Members who never came, and whoever came to convenings whose attendance is unknown. " + OF_A_MERGED_ID,
     source="Health Innovation Network, Communities of Practice: 'participants representing varied organisations'",
     cycle=Cycle.IMMEDIATE,
     mechanisms=("connecting", "collaborating"),
@@ -34,7 +35,7 @@ DISTINCT_PARTICIPANTS = Measure(
     unit="people",
     counts="People with at least one known attendance at a held convening of any of the communities, each once.",
     excludes="Nobody twice: it is a union over the communities, not a sum. The host's staff is included, and "
-    "stated apart.",
+    f"stated apart. {OF_A_MERGED_ID}",
     source=PARTICIPANTS.source,
     cycle=Cycle.IMMEDIATE,
     mechanisms=("connecting", "collaborating"),

@@ -131,6 +131,9 @@ class PersonRecord(Record, frozen=True):
     person_id: str
     registered: bool = False
     affiliations: tuple[Affiliation, ...] = ()
+    merged_into: str | None = None
+    """The id that the person goes on under; it may be merged itself."""
+    erased_on: str | None = None
 
 
 class CommunityRecord(Record, frozen=True):
@@ -191,6 +194,15 @@ class ParticipationRecord(Record, frozen=True):
     attended: Mapping[str, str] = {}
     """Convening -> the day it was held."""
     first_attended_on: str | None = None
+    merged_into: str | None = None
+    merged_from: tuple[str, ...] = ()
+    """Whose participations here are this person's too: they are counted as one (`shared/measures/united.py`)."""
+    erased_on: str | None = None
+
+    @property
+    def is_merged(self) -> bool:
+        """Whether there is more of the same person here, under another id."""
+        return self.merged_into is not None or bool(self.merged_from)
 
     def is_member(self, day: str) -> bool:
         return any(membership.holds(day) for membership in self.memberships)

@@ -11,6 +11,7 @@ from shared.events.fact import Recorded
 from shared.kafka import Record, decode, encode
 from shared.measures.feedback import nps
 from shared.measures.participation import in_order, retention
+from shared.measures.united import united
 from shared.views.records import RECORDS, ConveningRecord, ParticipationRecord
 from tests.builders import OnKafka
 from tests.unit.metrics.test_fold_laws import Memory, remembered
@@ -51,7 +52,7 @@ def folded(lines: Sequence[Line]) -> Figures:
         "sums": {day: _sums(memory, day) for day in DAYS},
         "retention": _retention(memory),
         "nps": _nps(memory),
-        "distinct-participants": len({p.person_id for p in _records(memory, ParticipationRecord) if p.attended}),
+        "distinct-participants": len({p.person_id for p in _people(memory) if p.attended}),
         "records": dict(sorted(Counter(held.record.kind for held in memory.held.values()).items())),
     }
 
@@ -84,6 +85,10 @@ def _records(memory: Memory, kind: type[Any]) -> list[Any]:
     return [held.record for held in memory.held.values() if isinstance(held.record, kind)]
 
 
+def _people(memory: Memory) -> list[ParticipationRecord]:
+    return united(_records(memory, ParticipationRecord))
+
+
 def _sums(memory: Memory, day: str) -> Figures:
     told = Counter[tuple[str, str, str]]()
     for place, days in memory.sums.items():
@@ -103,7 +108,7 @@ def _retention(memory: Memory) -> Figures:
     found: Figures = {}
     for id in _communities(memory):
         held = in_order([c for c in _records(memory, ConveningRecord) if c.community_id == id], LAST)
-        people = [p for p in _records(memory, ParticipationRecord) if p.community_id == id]
+        people = [p for p in _people(memory) if p.community_id == id]
         shares = retention(held, people)
         found[f"community.{id}"] = {convening: [one.share, one.stayed] for convening, one in shares.items()}
     return found

@@ -25,6 +25,11 @@ QUESTIONS = (
 COMMUNITIES = ("rehabilitation", "ultrasound", "diabetes-in-pregnancy", "leadership-2020")
 
 
+MERGES = ((0, 1), (2, 3), (4, 5), (6, 7), (8, 9), (10, 11), (1, 3), (3, 12))
+"""Whose record goes on as whose: some more than once."""
+ERASED = (12, 13, 14)
+
+
 class History:
     """Facts in the order in which they were recorded."""
 
@@ -33,6 +38,7 @@ class History:
         self.recorded: list[Recorded] = []
         self._heads: dict[Stream, int] = defaultdict(int)
         self._people = [f"01hzy{number:021d}" for number in range(60)]
+        self._merges = [(self._people[one], self._people[other]) for one, other in MERGES]
         self._organisations()
         self._programmes()
         self._persons()
@@ -92,6 +98,10 @@ class History:
         for person in self._people:
             facts = (a.person_registered(person), *self._affiliations(person))
             self._tell("membership", "person", person, *facts)
+        for person, into in self._merges:
+            self._tell("membership", "person", person, a.person_merged(person, into))
+        for number in ERASED:
+            self._tell("membership", "person", self._people[number], a.person_erased(self._people[number]))
 
     def _affiliations(self, person: str) -> list[Fact]:
         chance = random.Random(person)  # the same wherever they are told
@@ -129,11 +139,25 @@ class History:
         for turn in turns:
             for topic, fact in turn:
                 self._tell(topic, "community", id, fact)
+        self._identities(id, people)
         if id.startswith("diabetes"):
             group = a.design_group_met("own", met_on="2020-02", organisation_ids=("rj1",))
             self._tell("membership", "community", id, group, a.domains_decided("own", domains={id: "Diabetes"}))
         if cohort:
             self._tell("membership", "community", id, a.community_closed("2021-02"))
+
+    def _identities(self, community: str, people: list[str]) -> None:
+        """What became of those who are known there, and of those who go on in their place."""
+        topics: tuple[Topic, ...] = ("membership", "convenings")
+        for topic in topics:
+            known = set(people)
+            for person, into in self._merges:
+                if person in known:
+                    first = [] if into in known else self._affiliations(into)
+                    self._tell(topic, "community", community, *first, a.person_merged(person, into))
+                    known.add(into)
+            erased = [self._people[number] for number in ERASED if self._people[number] in known]
+            self._tell(topic, "community", community, *map(a.person_erased, erased))
 
     def _convenings(self, community: str, convenings: dict[str, int]) -> None:
         for number, (convening, at) in enumerate(convenings.items()):

@@ -5,7 +5,7 @@ import json
 import math
 import re
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -22,13 +22,29 @@ def recounted(lines: Sequence[Line]) -> Figures:
     for fact in facts.values():
         by_scope[fact["stream"].partition("/")[2]].append(fact)
     communities = {scope: about for scope, about in sorted(by_scope.items()) if scope.startswith("community.")}
-    came = {fact["data"]["person_id"] for fact in facts.values() if recompute.named(fact) == "person-attended"}
+    into = _merged(facts.values())
+    came = {
+        recompute.going_on(fact["data"]["person_id"], into)
+        for fact in facts.values()
+        if recompute.named(fact) == "person-attended"
+    }
     return {
         "sums": {day: _sums(by_scope, day) for day in DAYS},
         "retention": {scope: _retention(about) for scope, about in communities.items()},
         "nps": {scope: _nps(about) for scope, about in communities.items()},
         "distinct-participants": len(came),
     }
+
+
+def _resolved(facts: Sequence[Fact]) -> list[Fact]:
+    """The facts as if each had been told of the id that goes on."""
+    into = _merged(facts)
+    told = list[Fact]()
+    for fact in facts:
+        if person := fact["data"].get("person_id"):
+            fact = {**fact, "data": {**fact["data"], "person_id": recompute.going_on(person, into), "was": person}}
+        told.append(fact)
+    return told
 
 
 def _plain(line: Line) -> Fact:
@@ -54,7 +70,7 @@ def _sums(by_scope: Mapping[str, Sequence[Fact]], day: str) -> Figures:
     for scope, about in sorted(by_scope.items()):
         counted: Mapping[tuple[str, str], int] = {}
         if scope.startswith("community."):
-            coarse = {("members", "joined=month-or-year"): _coarsely_joined(about, day)}
+            coarse = {("members", "joined=month-or-year"): _coarsely_joined(_resolved(about), day)}
             counted = {**recompute.community_figures(about, day), **coarse}
         elif scope.startswith("innovation."):
             counted = recompute.innovation_figures(about, day)
@@ -64,8 +80,15 @@ def _sums(by_scope: Mapping[str, Sequence[Fact]], day: str) -> Figures:
     return found
 
 
+def _merged(facts: Iterable[Fact]) -> dict[str, str]:
+    """Into whom each was merged."""
+    data = [fact["data"] for fact in facts if recompute.named(fact) == "person-merged"]
+    return {one["person_id"]: one["into_id"] for one in data}
+
+
 def _retention(facts: Sequence[Fact]) -> Figures:
     """Convening -> the share that came to the next one too, and of how many."""
+    facts = _resolved(facts)
     held = {
         fact["data"]["convening_id"]: fact["data"]["held_on"]
         for fact in recompute.in_order(facts)
@@ -105,6 +128,8 @@ class Span(NamedTuple):
     role: str
     since: str
     is_coarse: bool
+    was: str
+    """The id it was told of."""
     until: str = FOR_EVER
 
 
@@ -116,11 +141,11 @@ def _spans(facts: Sequence[Fact], person: str) -> list[Span]:
         if data.get("person_id") != person:
             continue
         if recompute.named(fact) == "member-joined":
-            spans.append(Span(data["role"], data["joined_on"], data["is_coarse"]))
+            spans.append(Span(data["role"], data["joined_on"], data["is_coarse"], data["was"]))
         elif recompute.named(fact) == "member-left":
-            ended = (data["role"], data["joined_on"], FOR_EVER)
+            ended = (data["role"], data["joined_on"], data["was"], FOR_EVER)
             spans = [
-                one._replace(until=data["left_on"]) if (one.role, one.since, one.until) == ended else one
+                one._replace(until=data["left_on"]) if (one.role, one.since, one.was, one.until) == ended else one
                 for one in spans
             ]
     return spans

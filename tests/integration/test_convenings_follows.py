@@ -27,6 +27,8 @@ from tests.builders import (
     convening_held,
     convening_scheduled,
     person_attended,
+    person_erased,
+    person_merged,
     person_registered,
 )
 
@@ -223,6 +225,54 @@ async def test_no_affiliation_is_lost_that_begins_while_somebody_becomes_known(
         of_person[getattr(fact, "person_id", "")].append(fact)
     for person in people:
         assert sorted(of_person[person], key=lambda fact: fact.type) == [began[person], person_attended(person)]
+
+
+async def test_a_walk_in_who_is_merged_or_erased_is_so_in_the_communitys_stream_too(
+    convenings: Convenings, membership: Membership, kafka: str
+) -> None:
+    community = await membership.found_community()
+    person, into, last = [await membership.register_person() for _ in range(3)]
+    spring = f"{community}/convenings/spring"
+    await convenings.accept(spring, SCHEDULED)
+    await convenings.accept(f"{spring}/held", HELD)
+    await convenings.accept(f"{spring}/attendance/{person}")
+    began = affiliation_began(person_id=last)
+    known = await membership.tell(person_stream(last), began)
+    later = person_merged(into, last)  # may be heard of before the earlier one: they are in different streams
+    merged = person_merged(person, into)
+    heard = await asyncio.gather(
+        membership.tell(person_stream(into), later), membership.tell(person_stream(person), merged)
+    )
+    for refused in (person, into):
+        answer = await convenings.put(f"{spring}/registrations/{refused}", {"registered_on": "2019-02-01"}, after=heard)
+        assert answer.status_code == 409, answer.text
+        assert answer.json()["type"] == "/problems/person-was-merged"
+    erased = person_erased(last)
+    heard_last = [known, await membership.tell(person_stream(last), erased)]
+    answer = await convenings.put(f"{spring}/registrations/{last}", {"registered_on": "2019-02-01"}, after=heard_last)
+    assert answer.json()["type"] == "/problems/person-was-erased"
+    facts = (await published(kafka, community, count=8))[3:]
+    assert facts[0] == person_attended(person)
+    assert sorted(facts[1:], key=str) == sorted([merged, began, later, erased], key=str)
+
+
+async def test_no_merge_is_lost_that_comes_while_somebody_becomes_known(
+    convenings: Convenings, membership: Membership, kafka: str
+) -> None:
+    community, into = await membership.found_community(), await membership.register_person()
+    spring = f"{community}/convenings/spring"
+    await convenings.accept(spring, SCHEDULED)
+    await convenings.accept(f"{spring}/held", HELD)
+    people = [await membership.register_person() for _ in range(20)]
+    arrivals = [convenings.put(f"{spring}/attendance/{person}") for person in people]
+    merges = [membership.tell(person_stream(person), person_merged(person, into)) for person in people]
+    answers = (await asyncio.gather(*arrivals, *merges))[: len(people)]
+    came = [one for one, answer in zip(people, answers, strict=True) if getattr(answer, "status_code", 0) == 202]
+    of_person = defaultdict[str, list[Fact]](list)
+    for fact in await published(kafka, community, count=3 + 2 * len(came)):
+        of_person[getattr(fact, "person_id", "")].append(fact)
+    for person in people:
+        assert of_person[person] == ([person_attended(person), person_merged(person, into)] if person in came else [])
 
 
 async def test_an_unknown_reference_may_still_be_on_its_way_while_the_service_is_behind(

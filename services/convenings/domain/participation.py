@@ -13,7 +13,7 @@ from services.convenings.domain.convenings import (
     evolve_convening,
     held_date,
 )
-from services.convenings.known import BecameKnown, KnownPerson, UnknownPerson
+from services.convenings.known import BecameKnown, KnownPerson, UnknownPerson, require_may_begin
 from shared.events.convenings import (
     AttendanceTaken,
     PersonAttended,
@@ -21,7 +21,7 @@ from shared.events.convenings import (
     RegistrationWithdrawn,
 )
 from shared.events.fact import Stream
-from shared.events.membership import AffiliationBegan, AffiliationEnded, AffiliationFact
+from shared.events.membership import AffiliationBegan, AffiliationEnded, AffiliationFact, PersonErased
 from shared.events.words import CoarseDate, CommunityId, ConveningId, PersonId
 from shared.refusals import Conflict
 from shared.writing.decider import Command, Decider, State
@@ -42,7 +42,13 @@ class Attend(Command):
 
 ParticipationCommand = Register | Withdraw | Attend
 ParticipationChange = (
-    RegistrationMade | RegistrationWithdrawn | AttendanceTaken | PersonAttended | AffiliationFact | BecameKnown
+    RegistrationMade
+    | RegistrationWithdrawn
+    | AttendanceTaken
+    | PersonAttended
+    | AffiliationFact
+    | PersonErased
+    | BecameKnown
 )
 
 
@@ -154,6 +160,7 @@ def _register(on: CoarseDate, situation: Situation) -> list[ParticipationChange]
     participation, convening = situation.participation, situation.convening
     if participation.was_registered(on):
         return []
+    require_may_begin(situation.person)
     if convening.cancelled:
         raise ConveningWasCancelled(convening)
     if participation.standing:
@@ -186,6 +193,7 @@ def _attend(minutes: int | None, situation: Situation) -> list[ParticipationChan
         minutes=minutes,
     )
     if (attended := participation.attended) is None:
+        require_may_begin(situation.person)
         return [*attendance_taken(convening), *_made_known(situation), fact]
     if minutes is not None:
         require_same(f"The attendance of '{participation.person_id}' at '{convening.convening_id}'", attended, fact)
@@ -216,7 +224,7 @@ def evolve(situation: Situation, change: ParticipationChange) -> Situation:
             return replace(situation, participation=participation.model_copy(update={"attended": change}))
         case BecameKnown(community_id=community_id):
             return replace(situation, person=situation.person.known_in(community_id))
-        case AffiliationBegan() | AffiliationEnded():
+        case AffiliationBegan() | AffiliationEnded() | PersonErased():  # brought along
             return situation
         case _:
             assert_never(change)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends
 from pydantic import Field
 from ulid import ULID
 
+from services.membership.domain.identity import Erase, Merge, erasures, mergers
 from services.membership.domain.people import Affiliate, EndAffiliation, Register, affiliations, people
 from shared.events.words import AffiliationId, PersonId
 from shared.http.commands import Accepted, CommandWriter
@@ -42,3 +43,15 @@ async def end_affiliation(
 ) -> Accepted:
     """Record its end: it holds up to, not including, this date."""
     return await write(affiliations, (person, affiliation), body)
+
+
+@router.put("/{person}/merged", status_code=202)
+async def merge(person: PersonId, body: Merge, write: CommandWriter) -> Accepted:
+    """Record that this and another id are of one person, who goes on under the other: they count once, at all dates."""
+    return await write(mergers, (person, body.into_id), body)
+
+
+@router.put("/{person}/erased", status_code=202)
+async def erase(person: PersonId, body: Erase, write: CommandWriter) -> Accepted:
+    """Delete name, e-mail and references, for good; the id and its dated facts stay, and count."""
+    return await write(erasures, (person,), body)

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.membership.domain.communities import Community, is_surely_before, require_founded
 from services.membership.domain.organisations import Organisation, require_registered
-from services.membership.domain.people import CameToBeKnown, Person, brought_along, require_known
+from services.membership.domain.people import CameToBeKnown, Person, brought_along, require_known, require_may_begin
 from services.membership.domain.programmes import Programme, require_commissioned
 from shared.events.fact import Stream
 from shared.events.membership import (
@@ -158,6 +158,7 @@ def _meet(command: Meet, situation: Situation) -> Sequence[DesignGroupChange]:
         return []
     for person in situation.people:
         require_known(person, "person_ids")
+        require_may_begin(person, "person_ids")
     for organisation in situation.organisations:
         require_registered(organisation, "organisation_ids")
     if isinstance(parent, Programme):

@@ -10,7 +10,14 @@ from typing import ClassVar, assert_never
 from pydantic import BaseModel, ConfigDict
 
 from services.membership.domain.communities import Community, is_surely_before, require_founded
-from services.membership.domain.people import CameToBeKnown, Person, brought_along, require_known, taken_as
+from services.membership.domain.people import (
+    CameToBeKnown,
+    Person,
+    brought_along,
+    require_known,
+    require_may_begin,
+    taken_as,
+)
 from shared.events.fact import Stream
 from shared.events.membership import (
     AffiliationBegan,
@@ -216,6 +223,7 @@ def _join(command: Join, situation: Situation) -> Sequence[MembershipChange]:
         if held.overlaps(wanted):
             ends_otherwise = held.is_of(command) and held.left_on is not None
             raise AlreadyLeft(held) if ends_otherwise else AlreadyMember(held, wanted)
+    require_may_begin(situation.person, "person")
     _require_open(situation.community, command.joined_on)
     person = situation.person
     joined = MemberJoined(person_id=person.key, role=wanted.role, how=wanted.how, joined_on=wanted.joined_on)

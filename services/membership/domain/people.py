@@ -9,7 +9,14 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 from services.membership.domain.organisations import Organisation, require_registered
 from services.membership.domain.references import Reference, reference_key
 from shared.events.fact import Stream
-from shared.events.membership import AffiliationBegan, AffiliationEnded, AffiliationFact, PersonRegistered
+from shared.events.membership import (
+    AffiliationBegan,
+    AffiliationEnded,
+    AffiliationFact,
+    PersonErased,
+    PersonMerged,
+    PersonRegistered,
+)
 from shared.events.words import AffiliationId, CoarseDate, CommunityId, OrganisationId, PersonId, Title
 from shared.refusals import Conflict, Invalid, NotFound, UnknownReference
 from shared.writing.decider import Command, Decider, Kept, On, State
@@ -75,12 +82,20 @@ class Person(State):
     affiliations: tuple[Affiliation, ...] = ()
     communities: tuple[CommunityId, ...] = ()
     """Where the person is known: what changes about the person is recorded there too."""
+    merged: PersonMerged | None = None
+    merged_from: tuple[PersonId, ...] = ()
+    """Whose records were merged into this one; into theirs may have been others."""
+    erased: PersonErased | None = None
 
     def stream(self) -> Stream:
         return Stream("membership", "person", self.key)
 
     def affiliation(self, affiliation: AffiliationId) -> Affiliation | None:
         return next((one for one in self.affiliations if one.began.affiliation_id == affiliation), None)
+
+    def streams(self) -> list[Stream]:
+        """Those of the communities where the person is known."""
+        return [Stream("membership", "community", community) for community in self.communities]
 
     def known_in(self, community: CommunityId) -> "Person":
         return self.model_copy(update={"communities": (*self.communities, community)})
@@ -92,6 +107,10 @@ class ReferenceHolder(State):
     collection: ClassVar[str] = "person_references"
 
     person_id: PersonId | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        return self.person_id is None
 
 
 @dataclass(frozen=True)
@@ -113,6 +132,24 @@ class Affiliating:
 class UnknownPerson(UnknownReference):
     def __init__(self, person: PersonId, field: str) -> None:
         super().__init__(f"No person '{person}' is registered here: register them first", field=field)
+
+
+class PersonWasMerged(Conflict):
+    def __init__(self, merged: PersonMerged, field: str) -> None:
+        super().__init__(
+            f"Person '{merged.person_id}' was merged into '{merged.into_id}' on {merged.merged_on}: use that id",
+            field=field,
+            into_id=merged.into_id,
+        )
+
+
+class PersonWasErased(Conflict):
+    def __init__(self, erased: PersonErased, field: str) -> None:
+        super().__init__(
+            f"Person '{erased.person_id}' was erased on {erased.erased_on}: nothing more begins under this id",
+            field=field,
+            erased_on=erased.erased_on,
+        )
 
 
 class NoSuchAffiliation(NotFound):
@@ -158,6 +195,19 @@ def require_known(person: Person, field: str) -> None:
     """
     if not person.registered:
         raise UnknownPerson(person.key, field)
+
+
+def require_may_begin(person: Person, field: str) -> None:
+    """Refuses whatever begins under the id of somebody who was merged or erased; what had begun may still end.
+
+    Raises:
+        PersonWasMerged: names the id that goes on.
+        PersonWasErased: `field` named them.
+    """
+    if person.merged is not None:
+        raise PersonWasMerged(person.merged, field)
+    if person.erased is not None:
+        raise PersonWasErased(person.erased, field)
 
 
 def brought_along(person: Person, community: CommunityId) -> list[AffiliationFact | CameToBeKnown]:
@@ -227,8 +277,7 @@ def decide(command: Affiliate | EndAffiliation, situation: Affiliating) -> Seque
             facts = _end(affiliation, on)
         case _:
             assert_never(command)
-    streams = [Stream("membership", "community", community) for community in situation.person.communities]
-    return [*facts, *(On(stream, fact) for stream in streams for fact in facts)]
+    return [*facts, *(On(stream, fact) for stream in situation.person.streams() for fact in facts)]
 
 
 def _affiliate(command: Affiliate, situation: Affiliating) -> list[AffiliationFact]:
@@ -244,6 +293,8 @@ def _affiliate(command: Affiliate, situation: Affiliating) -> list[AffiliationFa
     on_record = situation.person.affiliation(situation.affiliation_id)
     if on_record is not None:
         require_same(f"Affiliation '{situation.affiliation_id}'", on_record.began, began)
+    else:
+        require_may_begin(situation.person, "person")
     affiliation = on_record or Affiliation(began=began)
     facts: list[AffiliationFact] = [] if on_record else [began]
     return [*facts, *_end(affiliation, command.ended_on)] if command.ended_on else facts

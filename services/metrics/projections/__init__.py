@@ -1,5 +1,15 @@
 """From facts to records: which record a fact is about, what it makes of it, and what a batch makes of all. Pure."""
 
-from services.metrics.projections.batch import Changes, Held, News, Placed, SumId, concerned, fold, folded_again
+from services.metrics.projections.batch import (
+    Changes,
+    Held,
+    News,
+    Placed,
+    SumId,
+    concerned,
+    fold,
+    folded_again,
+    with_them,
+)
 
-__all__ = ["Changes", "Held", "News", "Placed", "SumId", "concerned", "fold", "folded_again"]
+__all__ = ["Changes", "Held", "News", "Placed", "SumId", "concerned", "fold", "folded_again", "with_them"]

@@ -1,7 +1,8 @@
 """What a batch of facts makes of records, and of the sums that rest on them. Pure.
 
 A record is evolved by the facts that come, in order; one that comes late makes it fold all its facts again. Its
-measures' old contributions are taken back and the new ones added.
+measures' old contributions are taken back and the new ones added. What is of one person under ids that were merged adds
+to the sums together, as one.
 """
 
 from collections import defaultdict
@@ -10,12 +11,14 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from services.metrics.projections.identity import Identity, identity_of
+from services.metrics.projections.identity import Identity, also_about, identity_of
 from services.metrics.projections.record import evolve
 from shared.events.fact import Fact, Recorded
 from shared.measures.catalogue import SUMMED
 from shared.measures.measure import Measure, contributions
-from shared.views.records import RECORDS, Record
+from shared.measures.united import absent, united
+from shared.views.builds import scope_of
+from shared.views.records import RECORDS, ParticipationRecord, Record
 
 Added = Mapping[str, Mapping[tuple[str, str], int]]
 """What a record adds to the sums: measure -> (key, day) -> delta."""
@@ -23,7 +26,7 @@ Added = Mapping[str, Mapping[tuple[str, str], int]]
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A record, up to which version of each topic its facts are in it, and what it adds to the sums."""
+    """A record, up to which version of each topic its facts are in it, and what it adds to the sums by itself."""
 
     record: Record
     seen: Mapping[str, int]
@@ -51,6 +54,9 @@ class Held:
 
 
 def _of(record: Record) -> Sequence[Measure]:
+    """The measures to whose sums it adds by itself. What is of merged people adds to them together."""
+    if isinstance(record, ParticipationRecord) and record.is_merged:
+        return ()
     return SUMMED.get(type(record), ())
 
 
@@ -99,6 +105,8 @@ def concerned(facts: Sequence[Recorded]) -> dict[str, News]:
         if news is None:
             news = about[identity] = News(identity, [])
         news.facts.append(recorded)
+        if (other := also_about(recorded.stream, recorded.fact)) is not None:
+            about.setdefault(other, News(other, [])).facts.append(recorded)
     return {str(identity): news for identity, news in about.items()}
 
 
@@ -107,14 +115,26 @@ def folded_again(about: Mapping[str, News], held: Mapping[str, Held]) -> list[st
     return [id for id, news in about.items() if id in held and news.is_late_for(held[id])]
 
 
+def with_them(held: Mapping[str, Held]) -> set[str]:
+    """The records of the same people as those held, and not among them: they add to the sums together."""
+    return {str(Identity(ParticipationRecord, key)) for key in absent(_merged(held))}
+
+
 def fold(about: Mapping[str, News], held: Mapping[str, Held], earlier: Mapping[str, Sequence[Placed]]) -> Changes:
-    """What a batch changes. `earlier` are all the facts so far of the records that must be folded again."""
+    """What a batch changes. `held` are the records that it is about, and those `with_them`; `earlier` are all the facts
+    so far of those that must be folded again.
+    """
     records = dict[str, Held]()
     added: Differences = defaultdict(dict)
     for id, news in about.items():
         before = held.get(id) or Held.nothing(news.identity)
         after = records[id] = _evolved(before, news, earlier.get(id))
         _add_difference(added, news.scope, before.added, after.added)
+    if _merged(records):  # a merge is never undone
+        for person in united(_merged(held)):
+            _add_difference(added, scope_of("community", person.community_id), _added_together(person), {})
+        for person in united(_merged({**held, **records})):
+            _add_difference(added, scope_of("community", person.community_id), {}, _added_together(person))
     return Changes(records, _by_year(added))
 
 
@@ -129,6 +149,14 @@ def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
         record = evolve(record, fact)
         seen[topic] = max(version, seen.get(topic, 0))
     return held.after(record, seen)
+
+
+def _merged(held: Mapping[str, Held]) -> list[ParticipationRecord]:
+    return [one.record for one in held.values() if isinstance(one.record, ParticipationRecord) and one.record.is_merged]
+
+
+def _added_together(person: ParticipationRecord) -> Added:
+    return {measure.name: contributions(person, measure) for measure in SUMMED[ParticipationRecord]}
 
 
 Differences = defaultdict[tuple[str, str], dict[tuple[str, str], int]]

@@ -20,7 +20,15 @@ from shared.events.feedback import (
     OrganisationCeasedEligible,
     ResponseReceived,
 )
-from shared.events.membership import AffiliationBegan, AffiliationEnded, MemberCompleted, MemberJoined, MemberLeft
+from shared.events.membership import (
+    AffiliationBegan,
+    AffiliationEnded,
+    MemberCompleted,
+    MemberJoined,
+    MemberLeft,
+    PersonErased,
+    PersonMerged,
+)
 from shared.views.records import (
     AdoptionRecord,
     CommunityRecord,
@@ -64,6 +72,13 @@ def identity_of(stream: Stream, fact: Fact) -> Identity:
             return _in_innovation(stream.id, fact)
 
 
+def also_about(stream: Stream, fact: Fact) -> Identity | None:
+    """The other record that a fact is about: where people are known, a merge is about both."""
+    if isinstance(fact, PersonMerged) and stream.kind == "community":
+        return Identity(ParticipationRecord, (stream.id, fact.into_id))
+    return None
+
+
 def _in_community(community: str, fact: Fact) -> Identity:
     match fact:
         case (
@@ -72,6 +87,8 @@ def _in_community(community: str, fact: Fact) -> Identity:
             | MemberCompleted(person_id=person)
             | AffiliationBegan(person_id=person)
             | AffiliationEnded(person_id=person)
+            | PersonMerged(person_id=person)
+            | PersonErased(person_id=person)
             | RegistrationMade(person_id=person)
             | RegistrationWithdrawn(person_id=person)
             | PersonAttended(person_id=person)

@@ -12,6 +12,8 @@ from shared.events.membership import (
     MemberCompleted,
     MemberJoined,
     MemberLeft,
+    PersonErased,
+    PersonMerged,
     PersonRegistered,
 )
 from shared.views.records import Affiliation, Membership, ParticipationRecord, PersonRecord, Registration
@@ -41,6 +43,12 @@ def evolve(record: ParticipationRecord, fact: Fact) -> ParticipationRecord | Non
         case PersonAttended(convening_id=convening, attended_on=on):
             attended = {**record.attended, convening: on.last_day}
             return replace(record, attended=attended, first_attended_on=min(attended.values()))
+        case PersonMerged(person_id=person, into_id=into) if person == record.person_id:
+            return replace(record, merged_into=into)
+        case PersonMerged(person_id=person):
+            return replace(record, merged_from=tuple(sorted({*record.merged_from, person})))
+        case PersonErased(erased_on=on):
+            return replace(record, erased_on=on.last_day)
         case _:
             return None
 
@@ -52,6 +60,10 @@ def evolve_person(record: PersonRecord, fact: Fact) -> PersonRecord | None:
             return replace(record, registered=True)
         case AffiliationBegan() | AffiliationEnded():
             return replace(record, affiliations=_affiliated(record.affiliations, fact))
+        case PersonMerged(into_id=into):
+            return replace(record, merged_into=into)
+        case PersonErased(erased_on=on):
+            return replace(record, erased_on=on.last_day)
         case _:
             return None
 

@@ -1,5 +1,7 @@
 """The rules of registration and attendance, and what comes into a community's stream with somebody's first fact."""
 
+import pytest
+
 from services.convenings.domain.convenings import (
     Convening,
     ConveningChange,
@@ -21,10 +23,12 @@ from services.convenings.domain.participation import (
     WithdrawnBeforeRegistered,
     participations,
 )
-from services.convenings.known import BecameKnown, KnownPerson, UnknownPerson
+from services.convenings.known import BecameKnown, KnownPerson, PersonWasErased, PersonWasMerged, UnknownPerson
+from shared.refusals import Refusal
 from shared.writing.otherwise import SaidOtherwise
 from tests.builders import (
     ANNA,
+    BEN,
     affiliation_began,
     affiliation_ended,
     attendance_taken,
@@ -33,6 +37,8 @@ from tests.builders import (
     convening_scheduled,
     on,
     person_attended,
+    person_erased,
+    person_merged,
     registration_made,
     registration_withdrawn,
 )
@@ -185,3 +191,24 @@ def test_their_next_fact_does_not() -> None:
 def test_who_is_known_in_another_community_is_new_in_this_one() -> None:
     elsewhere = at(convening_scheduled(), person=AFFILIATED.known_in("ultrasound"))
     elsewhere.when(REGISTER).then(BEGAN, ENDED, registration_made())
+
+
+# whose record was merged, or erased
+
+GONE = (FAMILIAR.model_copy(update={"merged": person_merged()}), PersonWasMerged, BEN)
+ERASED = (FAMILIAR.model_copy(update={"erased": person_erased()}), PersonWasErased, "2020-06-30")
+
+
+@pytest.mark.parametrize(("person", "refusal", "saying"), [GONE, ERASED])
+def test_nothing_begins_for_somebody_merged_or_erased(person: KnownPerson, refusal: type[Refusal], saying: str) -> None:
+    convening = at(convening_scheduled(), convening_held(), person=person)
+    convening.when(REGISTER).then_refused(refusal, field="person", saying=saying)
+    convening.when(Attend()).then_refused(refusal, field="person", saying=saying)
+
+
+@pytest.mark.parametrize("person", [GONE[0], ERASED[0]])
+def test_what_had_begun_stays_and_ends(person: KnownPerson) -> None:
+    convening = at(convening_scheduled(), convening_held(), person=person).given(registration_made(), person_attended())
+    convening.when(REGISTER).then_unchanged()
+    convening.when(Attend()).then_unchanged()
+    convening.when(Withdraw(withdrawn_on=on("2019-02-10"))).then(registration_withdrawn())

@@ -10,15 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
 
-from services.metrics.projections import Held, Placed, SumId, concerned, fold, folded_again
+from services.metrics.projections import Held, Placed, SumId, concerned, fold, folded_again, with_them
 from shared.events.fact import SOURCE_TOPICS, Fact, Recorded, Stream, Topic
 from shared.events.feedback import AdoptionStage
 from shared.events.membership import AffiliationFact, Role
 from shared.measures.catalogue import SUMMED
 from shared.measures.measure import contributions
+from shared.measures.united import united
 from shared.reading.heads import Seen
+from shared.views.records import ParticipationRecord
 from tests import builders as a
-from tests.builders import ANNA, BEN, recorded, stream
+from tests.builders import ANNA, BEN, CHIDI, recorded, stream
 from tests.unit.shared.figures import DAYS
 
 Days = dict[str, int]
@@ -35,8 +37,11 @@ class Memory:
 
     def put(self, batch: Iterable[Recorded]) -> None:
         about = concerned([one for one in batch if self._seen[one.stream].take(one.version)])
-        earlier = {id: list(self._facts[id]) for id in folded_again(about, self.held)}
-        changes = fold(about, self.held, earlier)
+        held = {id: self.held[id] for id in about if id in self.held}
+        while others := with_them(held) - held.keys():
+            held |= {id: self.held[id] for id in others}
+        earlier = {id: list(self._facts[id]) for id in folded_again(about, held)}
+        changes = fold(about, held, earlier)
         self.held |= {id: _stored_and_restored(held) for id, held in changes.records.items()}
         for sum_id, days in changes.sums.items():
             for day, delta in days.items():
@@ -85,11 +90,13 @@ FACTS: dict[Topic, st.SearchStrategy[Fact]] = {
             *(PEOPLE, ROLES, DAYS, DAYS),
         ),
         st.builds(lambda who, on: a.member_completed(who, completed_on=on), PEOPLE, DAYS),
+        st.sampled_from([a.person_merged(ANNA, BEN), a.person_merged(BEN, CHIDI), a.person_erased(ANNA)]),
         st.just(a.community_founded()),
         st.just(a.domains_decided()),
     ),
     "convenings": st.one_of(
         st.sampled_from(AFFILIATIONS),
+        st.sampled_from([a.person_merged(ANNA, BEN), a.person_merged(BEN, CHIDI)]),
         st.builds(lambda which, on: a.convening_scheduled(which, scheduled_on=on), CONVENINGS, DAYS),
         st.builds(lambda which, on: a.convening_held(which, held_on=on), CONVENINGS, DAYS),
         st.builds(lambda which, on: a.convening_cancelled(which, cancelled_on=on), CONVENINGS, DAYS),
@@ -145,9 +152,11 @@ def test_however_the_facts_come_the_records_and_the_sums_are_the_same(
 def test_the_sums_are_what_the_records_contribute(batches: list[list[Recorded]]) -> None:
     memory = remembered(batches)
     expected: dict[SumId, Days] = defaultdict(lambda: defaultdict(int))
-    for held in memory.held.values():
-        for measure in SUMMED.get(type(held.record), []):
-            for (key, day), delta in contributions(held.record, measure).items():
+    records = [held.record for held in memory.held.values()]
+    people = united(record for record in records if isinstance(record, ParticipationRecord))
+    for record in [*people, *(record for record in records if not isinstance(record, ParticipationRecord))]:
+        for measure in SUMMED.get(type(record), []):
+            for (key, day), delta in contributions(record, measure).items():
                 expected[SumId("community.rehabilitation", measure.name, key, day[:4])][day] += delta
     kept = {id: {day: delta for day, delta in days.items() if delta} for id, days in expected.items()}
     assert memory.figures() == {id: days for id, days in kept.items() if days}
@@ -186,6 +195,20 @@ def test_what_came_before_is_taken_back_where_a_later_fact_undoes_it() -> None:
     assert any(sum_id.measure == "members" for sum_id in memory.figures())
     memory.put([left])
     assert memory.figures() == {}
+
+
+def test_two_members_who_are_one_count_once_at_all_dates_and_again_when_one_of_them_comes() -> None:
+    facts = [a.member_joined(ANNA, joined_on="2019-01-01"), a.member_joined(BEN, joined_on="2020-01-01")]
+    memory = remembered([numbered("membership", [*facts, a.person_merged(ANNA, BEN)])])
+    whole = {id.year: days for id, days in memory.figures().items() if (id.measure, id.key) == ("members", "")}
+    assert whole == {"2019": {"2019-01-01": 1}}
+    came = [
+        recorded(a.person_attended(one, "spring", attended_on="2020-02-01"), n, stream(topic="convenings"))
+        for n, one in enumerate((ANNA, BEN), start=1)
+    ]
+    memory.put(came)
+    attendances = [days for id, days in memory.figures().items() if (id.measure, id.key) == ("attendances", "")]
+    assert attendances == [{"2020-02-01": 1}]
 
 
 INNOVATION = stream("gdm-health", "feedback", "innovation")

@@ -5,7 +5,7 @@ from typing import TypeVar
 import bson
 import pytest
 
-from services.metrics.projections.identity import identity_of
+from services.metrics.projections.identity import also_about, identity_of
 from services.metrics.projections.record import NotAbout, evolve
 from shared.events.fact import Fact, Kind
 from shared.events.feedback import AdoptionStage
@@ -42,6 +42,9 @@ ABOUT = [
     (a.person_registered(), "person", "person/here"),
     (a.affiliation_began(), "person", "person/here"),
     (a.affiliation_ended(), "person", "person/here"),
+    (a.person_merged(), "person", "person/here"),
+    (a.person_erased(), "person", "person/here"),
+    (a.person_erased(), "community", f"participation/here/{ANNA}"),
     (a.affiliation_began(), "community", f"participation/here/{ANNA}"),
     (a.affiliation_ended(), "community", f"participation/here/{ANNA}"),
     (a.community_founded(), "community", "community/here"),
@@ -78,6 +81,15 @@ def test_every_fact_of_the_language_is_about_something() -> None:
     from tests.unit.shared.test_facts import LANGUAGE
 
     assert {fact.type for fact, _, _ in ABOUT} == set(LANGUAGE)
+
+
+def test_a_merge_is_about_both_where_they_are_known() -> None:
+    merged, into = (ParticipationRecord("here", person) for person in (ANNA, BEN))
+    about = [of(stream("here"), a.person_merged()) for of in (identity_of, also_about)]
+    assert [str(one) for one in about] == [f"participation/here/{person}" for person in (ANNA, BEN)]
+    assert also_about(stream(ANNA, kind="person"), a.person_merged()) is None
+    assert after(merged, a.person_merged()) == ParticipationRecord("here", ANNA, merged_into=BEN)
+    assert after(into, a.person_merged(), a.person_merged()) == ParticipationRecord("here", BEN, merged_from=(ANNA,))
 
 
 @pytest.mark.parametrize("kind", ["programme", "organisation", "person", "community", "innovation"])
