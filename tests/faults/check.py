@@ -98,19 +98,19 @@ def _accounted_for(history: History) -> Iterator[Anomaly]:
     """Every fact follows from a command that was acknowledged or whose answer was never heard."""
     told = {position for command in history.acknowledged() for position in command["positions"]}
     unheard: defaultdict[tuple[str, str], list[Line]] = defaultdict(list)
-    affiliations = set()
+    passed_on = set()
     people_unheard = 0
     for command in history.commands:
         for made in command["call"]["makes"]:
             if command["outcome"] == "unknown":
                 unheard[made["stream"], made["type"]].append(made)
-            if command["outcome"] != "refused" and "affiliation_id" in made["data"]:
-                affiliations.add((made["type"], made["data"]["affiliation_id"]))
+            if command["outcome"] != "refused" and named(made) in PASSED_ON:
+                passed_on.add((made["type"], _whose(made)))
         people_unheard += command["call"]["path"] == "/v1/people" and command["outcome"] == "unknown"
     for event in history.events:
         if _position(event) in told:
             continue
-        if (event["type"], event["data"].get("affiliation_id")) in affiliations:
+        if "/community." in event["stream"] and (event["type"], _whose(event)) in passed_on:
             continue  # passed on to a community that knows the person
         if named(event) == "person-registered" and people_unheard:
             people_unheard -= 1
@@ -125,8 +125,18 @@ def _numbered(history: History) -> Iterator[Anomaly]:
             yield Anomaly(Kind.LOST, stream, f"its versions in events have a gap or repeat: {_short(versions)}")
 
 
+PASSED_ON = ("affiliation-began", "affiliation-ended", "person-merged", "person-erased")
+
+
+def _whose(line: Line) -> str:
+    """What tells one that is passed on from others of its type."""
+    return str(line["data"].get("affiliation_id") or line["data"].get("person_id"))
+
+
 def _passed_on(history: History) -> Iterator[Anomaly]:
-    """A person's affiliations are in the streams of the communities that know them, of either service, each once."""
+    """What concerns a person is in the streams of the communities that know them, of either service, each once. Who
+    goes on after a merge is known wherever the other was.
+    """
     of_person: defaultdict[str, list[Line]] = defaultdict(list)
     there: Counter[tuple[str, str, str]] = Counter()
     known: set[tuple[str, str]] = set()
@@ -135,16 +145,16 @@ def _passed_on(history: History) -> Iterator[Anomaly]:
         if person is None:
             continue
         if event["stream"] == f"membership/person.{person}":
-            if "affiliation_id" in event["data"]:
+            if named(event) in PASSED_ON:
                 of_person[person].append(event)
         elif "/community." in event["stream"]:
-            if "affiliation_id" in event["data"]:
-                there[event["stream"], event["type"], event["data"]["affiliation_id"]] += 1
-            else:
-                known.add((event["stream"], person))
+            if named(event) in PASSED_ON:
+                there[event["stream"], event["type"], _whose(event)] += 1
+            if not named(event).startswith("affiliation"):
+                known |= {(event["stream"], id) for id in (person, event["data"].get("into_id")) if id}
     for stream, person in sorted(known):
         for event in of_person[person]:
-            times = there[stream, event["type"], event["data"]["affiliation_id"]]
+            times = there[stream, event["type"], _whose(event)]
             if times != 1:
                 kind = Kind.DUPLICATE if times else Kind.LOST
                 yield Anomaly(kind, stream, f"{_position(event)} was passed on {times} times")
@@ -191,16 +201,21 @@ def _facts(history: History) -> list[Line]:
 
 
 def _folded(history: History) -> Iterator[Anomaly]:
-    """Every fact is in exactly one record, once, and nothing else is."""
+    """Every fact is in exactly one record, once, a merge in those of both; and nothing else is."""
     times = Counter(position for record in history.records for position in record["positions"])
-    expected = {_position(fact) for fact in _facts(history)}
-    for position in sorted(expected - times.keys()):
-        yield Anomaly(Kind.UNSEEN, position, "is in no record")
+    expected = {_position(fact): _is_of_both(fact) + 1 for fact in _facts(history)}
+    for position, count in sorted(expected.items()):
+        if times[position] < count:
+            yield Anomaly(Kind.UNSEEN, position, f"is in {times[position] or 'no'} record")
     for position, count in sorted(times.items()):
         if position not in expected:
             yield Anomaly(Kind.PHANTOM, position, "is in a record, and not in events")
-        elif count > 1:
+        elif count > expected[position]:
             yield Anomaly(Kind.DUPLICATE, position, f"is in records {count} times")
+
+
+def _is_of_both(fact: Line) -> bool:
+    return named(fact) == "person-merged" and "/community." in fact["stream"]
 
 
 def _seen(history: History) -> Iterator[Anomaly]:
@@ -246,6 +261,8 @@ def _said(record: Line) -> Any:
                     for convening, registrations in value.get("registered", {}).items()
                 },
                 "attended": value.get("attended", {}),
+                "merged": [value.get("merged_into"), sorted(value.get("merged_from", ()))],
+                "erased_on": value.get("erased_on"),
             }
         case "convening":
             return [value.get("held_on"), value.get("cancelled_on"), value.get("attendance_known", False)]

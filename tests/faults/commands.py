@@ -1,9 +1,10 @@
 """What is written while faults happen: commands that follow from a seed, each with the facts that it must make."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any
 
 KINDS = ("charity", "university", "council", "lay")
@@ -14,6 +15,8 @@ PROFESSIONS = ("nurse", "midwife", "doctor")
 STAGES = ("aware", "considering", "in-progress", "adopted", "sustained", "paused")
 SATISFIED = ("poor", "fair", "good", "excellent")
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+LASTING, PASSING = 3, 4
+"""How many of a client's people stay who they are, and how many are merged or erased by the next client."""
 LAST_DAY = "2030-12-31"
 """After all days that commands are about."""
 
@@ -53,7 +56,7 @@ class World:
             body: dict[str, Any] = {"kind": KINDS[number], "name": organisation}
             made = fact(f"membership/organisation.{organisation}", "organisation-registered", name=organisation)
             yield Call("PUT", f"/v1/organisations/{organisation}", body, (made,))
-        for number in range(2 * self.clients):
+        for number in range((LASTING + PASSING) * self.clients):
             ref = f"{self.name}-{number}"
             body = {"name": f"Person {number}", "reference": {"source": "faults", "ref": ref}}
             yield Call("POST", "/v1/people", body, ())
@@ -120,6 +123,8 @@ class Script:
         own = world.people[number :: world.clients]
         self._belongings = [_Belonging(community, person) for person in own for community in world.communities]
         self._own = own
+        self._passing = world.people[(number + 1) % world.clients :: world.clients][LASTING:]
+        """Whom this client merges and erases, while the one before it writes about them."""
         self._affiliations: list[tuple[str, str, int]] = []
         self._convenings: list[_Convening] = []
         self._reached: set[tuple[str, str, str, int]] = set()
@@ -127,10 +132,10 @@ class Script:
 
     def next(self, focus: str | None) -> Call:
         """The next command; where `focus` names a service, one whose facts go to its topics only."""
-        of_membership = (self._belong, self._belong, self._belong, self._affiliate)
+        of_membership = (self._belong, self._belong, self._belong, self._affiliate, self._identify)
         of_convenings = (self._convene, self._take_part, self._take_part, self._take_part, self._adopt, self._respond)
         choices = {
-            "membership": (self._belong,),  # an affiliation is passed on to the other topic
+            "membership": (self._belong,),  # what else concerns a person is passed on to the other topic
             "convenings": of_convenings,
             None: (*of_membership, *of_convenings),
         }[focus]
@@ -177,6 +182,14 @@ class Script:
             words["profession"] = self._rng.choice(PROFESSIONS)
         made = fact(f"membership/person.{person}", "affiliation-began", affiliation_id=id, **words)
         return Call("PUT", f"/v1/people/{person}/affiliations/{id}", words, (made,))
+
+    def _identify(self) -> Call:
+        if not self._passing:
+            return self._belong()
+        person = self._passing.pop(self._rng.randrange(len(self._passing)))
+        if self._passing and self._rng.random() < 0.7:  # so one may be merged into who is merged later
+            return merge(person, self._rng.choice(self._passing), self._rng.randint(0, 30))
+        return erase(person, self._rng.randint(0, 30))
 
     def _convene(self) -> Call:
         decided = [one for one in self._convenings if one.state == "scheduled"]
@@ -264,6 +277,41 @@ class Script:
     def _new(self, kind: str) -> str:
         self._count += 1
         return f"{self._world.name}-{kind}-{self._number}-{self._count}"
+
+
+def merge(person: str, into: str, on: int) -> Call:
+    words = {"into_id": into, "merged_on": day(on)}
+    made = fact(f"membership/person.{person}", "person-merged", person_id=person, **words)
+    return Call("PUT", f"/v1/people/{person}/merged", words, (made,))
+
+
+def erase(person: str, on: int) -> Call:
+    words = {"erased_on": day(on)}
+    made = fact(f"membership/person.{person}", "person-erased", person_id=person, **words)
+    return Call("PUT", f"/v1/people/{person}/erased", words, (made,))
+
+
+def crossing(world: World, number: int, people: Sequence[str]) -> tuple[list[Call], list[Call]]:
+    """A convening, and what is then sent at once: these people join and come everywhere, while each is merged into the
+    next and the last is erased.
+    """
+    community = world.communities[number % len(world.communities)]
+    convening = f"{world.name}-crossing-{number}"
+    path = f"/v1/communities/{community}/convenings/{convening}"
+    held = fact(f"convenings/community.{community}", "convening-held", convening_id=convening)
+    first = [
+        Call("PUT", path, {"title": convening, "scheduled_on": day(1)}, ()),
+        Call("PUT", f"{path}/held", {"held_on": day(1)}, (held,)),
+    ]
+    calls = [merge(one, other, 2) for one, other in pairwise(people)] + [erase(one, 3) for one in people[-1:]]
+    for person in people:
+        came = fact(f"convenings/community.{community}", "person-attended", convening_id=convening, person_id=person)
+        calls.append(Call("PUT", f"{path}/attendance/{person}", {}, (came,)))
+        for place in world.communities:
+            words = {"role": "member", "how": "invited", "joined_on": day(number % 20)}
+            joined = fact(f"membership/community.{place}", "member-joined", person_id=person, **words)
+            calls.append(Call("PUT", f"/v1/communities/{place}/members/{person}", words, (joined,)))
+    return first, calls
 
 
 def fact(stream: str, type: str, **data: Any) -> Made:

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.faults.commands import LAST_DAY, Call, Script, World
+from tests.faults.commands import LAST_DAY, Call, Script, World, crossing
 from tests.faults.history import History, Line
 
 ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
@@ -47,6 +47,17 @@ class Load:
         after = [position for line in laid for position in line["positions"]]
         for call in self._world.further_groundwork():
             await self._send(call, rng, after=after)
+
+    async def cross(self, number: int, people: int) -> None:
+        """Register people, and send at once whatever may get into each other's way about who they are."""
+        rng = random.Random(f"{self._seed}/crossing/{number}")
+        registered = [await self._send(Call("POST", "/v1/people", {}, ()), rng) for _ in range(people)]
+        after = [position for line in registered for position in line["positions"]]
+        first, calls = crossing(self._world, number, [line["person"] for line in registered if "person" in line])
+        for call in first:
+            await self._send(call, rng, after=after)
+        rng.shuffle(calls)
+        await asyncio.gather(*(self._send(call, rng, after=after) for call in calls))
 
     def start(self) -> None:
         self._going_on.set()
@@ -140,6 +151,7 @@ class Load:
         if outcome == "refused":
             line["refusal"] = answer
         if "person_id" in answer:
+            line["person"] = answer["person_id"]
             self._world.people.append(answer["person_id"])
         self._history.commands.append(line)
         return line

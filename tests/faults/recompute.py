@@ -3,7 +3,7 @@ wrong in the same way by having been written once. All days here are whole days.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,6 +20,9 @@ class Person:
     registrations: dict[str, list[dict[str, str]]] = field(default_factory=dict)
     attended: dict[str, str] = field(default_factory=dict)
     completed: str | None = None
+    merged_into: str | None = None
+    merged_from: set[str] = field(default_factory=set)
+    erased: str | None = None
 
 
 CALLED_BY = {True: "members", False: "facilitators", None: "not-stated"}
@@ -47,7 +50,7 @@ def days_of(facts: Iterable[dict[str, Any]]) -> list[str]:
 
 def community_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
     """The figures of one community at the end of a day, from all facts in its streams."""
-    people, convenings = _people(facts), _convenings(facts)
+    people, convenings = one_each(_people(facts)), _convenings(facts)
     counted: Counter[tuple[str, str]] = Counter()
     for person in people.values():
         _count_member(counted, person, day)
@@ -124,6 +127,8 @@ def kept(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
                 for convening, registrations in person.registrations.items()
             },
             "attended": person.attended,
+            "merged": [person.merged_into, sorted(person.merged_from)],
+            "erased_on": person.erased,
         }
     for id, convening in _convenings(facts).items():
         dates = [convening.get("held"), convening.get("cancelled"), convening.get("taken", False)]
@@ -135,29 +140,60 @@ def _people(facts: Sequence[dict[str, Any]]) -> dict[str, Person]:
     people: dict[str, Person] = {}
     for line in in_order(facts):
         data = line["data"]
-        if "person_id" not in data:
-            continue
-        person = people.setdefault(data["person_id"], Person())
-        match named(line):
-            case "member-joined":
-                person.memberships.append(dict(data))
-            case "member-left":
-                for one in person.memberships:
-                    if (one["role"], one["joined_on"]) == (data["role"], data["joined_on"]) and "left_on" not in one:
-                        one["left_on"] = data["left_on"]
-            case "member-completed":
-                person.completed = data["completed_on"]
-            case "affiliation-began" | "affiliation-ended":
-                person.affiliations.setdefault(data["affiliation_id"], {}).update(data)
-            case "registration-made":
-                person.registrations.setdefault(data["convening_id"], []).append({"from": data["registered_on"]})
-            case "registration-withdrawn":
-                person.registrations[data["convening_id"]][-1]["until"] = data["withdrawn_on"]
-            case "person-attended":
-                person.attended[data["convening_id"]] = data["attended_on"]
-            case _:
-                pass
+        if "person_id" in data:
+            _tell(people.setdefault(data["person_id"], Person()), named(line), data)
+        if "into_id" in data:
+            people.setdefault(data["into_id"], Person()).merged_from.add(data["person_id"])
     return people
+
+
+def _tell(person: Person, what: str, data: dict[str, Any]) -> None:
+    match what:
+        case "member-joined":
+            person.memberships.append(dict(data))
+        case "member-left":
+            for one in person.memberships:
+                if (one["role"], one["joined_on"]) == (data["role"], data["joined_on"]) and "left_on" not in one:
+                    one["left_on"] = data["left_on"]
+        case "member-completed":
+            person.completed = data["completed_on"]
+        case "affiliation-began" | "affiliation-ended":
+            person.affiliations.setdefault(data["affiliation_id"], {}).update(data)
+        case "registration-made":
+            person.registrations.setdefault(data["convening_id"], []).append({"from": data["registered_on"]})
+        case "registration-withdrawn":
+            person.registrations[data["convening_id"]][-1]["until"] = data["withdrawn_on"]
+        case "person-attended":
+            person.attended[data["convening_id"]] = data["attended_on"]
+        case "person-merged":
+            person.merged_into = data["into_id"]
+        case "person-erased":
+            person.erased = data["erased_on"]
+        case _:
+            pass
+
+
+def going_on(person: str, into: Mapping[str, str | None]) -> str:
+    """The id under which somebody goes on; `into`: whom each was merged into."""
+    while other := into.get(person):
+        person = other
+    return person
+
+
+def one_each(people: Mapping[str, Person]) -> dict[str, Person]:
+    """Those whose ids were merged as one, by the id that goes on."""
+    into = {id: person.merged_into for id, person in people.items()}
+    ones: dict[str, Person] = {}
+    for id, person in people.items():
+        one = ones.setdefault(going_on(id, into), Person())
+        one.memberships += person.memberships
+        one.affiliations.update({f"{id}/{name}": held for name, held in person.affiliations.items()})
+        for convening, registrations in person.registrations.items():
+            one.registrations[convening] = [*one.registrations.get(convening, []), *registrations]
+        for convening, on in person.attended.items():
+            one.attended[convening] = min(on, one.attended.get(convening, on))
+        one.completed = min(filter(None, (one.completed, person.completed)), default=None)
+    return ones
 
 
 def _convenings(facts: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:

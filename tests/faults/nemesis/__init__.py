@@ -1,6 +1,6 @@
 """The faults: what is done to the system while clients write. Each by a name, alone; mixtures of them at the end."""
 
-from tests.faults.nemesis import engines, mixtures, relays, services, topics, workers
+from tests.faults.nemesis import engines, mixtures, people, relays, services, topics, workers
 from tests.faults.nemesis.fault import Fault, Nothing
 
 FAULTS: dict[str, type[Fault]] = {
@@ -19,6 +19,7 @@ FAULTS: dict[str, type[Fault]] = {
         topics.BadRecords,
         topics.TopicRecreated,
         topics.LogCut,
+        people.MergeAndErase,
         mixtures.KafkaKilledAsServicesAre,
         mixtures.BadRecordsAsWorkersLeave,
         mixtures.TwoRelaysWithoutKafka,
