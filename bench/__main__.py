@@ -1,4 +1,4 @@
-"""python -m bench [writer|streams|latency …]: on engines of its own, in a temporary folder; all if none is named."""
+"""python -m bench [writer|streams …] [--facts N …]: on own engines, in a temporary folder; all if none is named."""
 
 import asyncio
 import logging
@@ -10,7 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench import latency, streams, writer
+from bench import flatness, latency, rebuild, streams, writer
 from bench.options import Options
 from bench.table import Sheet, show
 from deploy.local.settings import Ports
@@ -18,7 +18,13 @@ from deploy.local.system import System
 
 Bench = Callable[[System, Options, Progress], Coroutine[Any, Any, Sequence[Sheet]]]
 
-BENCHES: dict[str, Bench] = {"writer": writer.run, "streams": streams.run, "latency": latency.run}
+BENCHES: dict[str, Bench] = {
+    "writer": writer.run,
+    "streams": streams.run,
+    "flatness": flatness.run,
+    "rebuild": rebuild.run,
+    "latency": latency.run,
+}
 WITH_SERVICES = ("latency",)
 
 

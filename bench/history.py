@@ -77,11 +77,16 @@ def _day(number: int) -> CoarseDate:
     return CoarseDate.of(FIRST_DAY + timedelta(days=number))
 
 
-async def publish(bootstrap: str, facts: Iterator[tuple[Stream, Fact]]) -> Counter[str]:
-    """Put facts on Kafka as the relay would, in order of version; how many went to each topic."""
+async def publish(
+    bootstrap: str, facts: Iterator[tuple[Stream, Fact]], versions: Counter[Stream] | None = None
+) -> Counter[str]:
+    """Put facts on Kafka as the relay would, in order of version; how many went to each topic.
+
+    `versions` are those that the streams have come to; none by default.
+    """
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap, enable_idempotence=True, acks="all", linger_ms=5)
     await producer.start()
-    versions: Counter[Stream] = Counter()
+    versions = Counter() if versions is None else versions
     sent: Counter[str] = Counter()
     now = datetime.now(UTC)
     try:

@@ -35,6 +35,15 @@ class Meter:
         self.sample()
         return Cost({name: now - mark[name] for name, now in self.mark().items()}, self._peak)
 
+    def hold(self) -> None:
+        """Stop what is watched where it is."""
+        for process in self._parts[self._watched]:
+            process.suspend()
+
+    def let_go(self) -> None:
+        for process in self._parts[self._watched]:
+            process.resume()
+
 
 def _cpu(process: psutil.Process) -> float:
     """User and system time, of children that have ended too."""

@@ -71,8 +71,8 @@ class Contender:
     folded: Folded = by_offsets
 
 
-def _python(module: str) -> Command:
-    return lambda *_: [sys.executable, "-m", module]
+def _python(module: str, *arguments: str) -> Command:
+    return lambda *_: [sys.executable, "-m", module, *arguments]
 
 
 def _kafka_streams(threads: int) -> Command:
@@ -89,6 +89,9 @@ CONTENDERS: dict[str, Contender] = {
     "bare": Contender("bare aiokafka loop, same sink", _python("bench.contenders.bare")),
     "take": Contender("Faust as it comes (take), same sink", _python("bench.contenders.take")),
     "faststream": Contender("FastStream in batches, same sink", _python("bench.contenders.fast_stream")),
+    "faststream-undecoded": Contender(
+        "FastStream, bodies not decoded twice", _python("bench.contenders.fast_stream", "undecoded")
+    ),
     "kafka-streams-2": Contender("Kafka Streams, 2 threads", _kafka_streams(2), folded=by_views),
     "kafka-streams": Contender("Kafka Streams, 1 thread", _kafka_streams(1), folded=by_views),
 }
@@ -96,6 +99,7 @@ COMPARED = [
     ("worker-2", "kafka-streams-2", "x Kafka Streams", 1.2),
     ("worker", "kafka-streams", "x Kafka Streams", 1.2),
     ("worker", "faststream", "x FastStream", 3),
+    ("worker", "faststream-undecoded", "x FastStream that decodes nothing", 1),
     ("worker", "take", "x Faust as it comes", 6),
     ("worker-2", "bare", "x the bare loop", 0.9),
     ("worker", "bare", "x the bare loop", 0.9),
@@ -198,7 +202,7 @@ async def fold_all(
     bar = progress.add_task(contender.title, total=published.total)
     started = start(system, contender, database)
     try:
-        found = await _measured(
+        found = await measured(
             system, contender, db, started, published.total, lambda n: progress.update(bar, completed=n)
         )
     finally:
@@ -213,6 +217,7 @@ async def fold_all(
 
 
 def start(system: System, contender: Contender, database: str) -> Started:
+    """Start its processes, each with a folder and a port of its own."""
     started = Started()
     for number, port in enumerate(free_ports(contender.processes)):
         home = system.home / database / str(number)
@@ -237,9 +242,10 @@ def start(system: System, contender: Contender, database: str) -> Started:
     return started
 
 
-async def _measured(
+async def measured(
     system: System, contender: Contender, db: Database, started: Started, total: int, tell: Callable[[int], None]
 ) -> Run:
+    """What it does, and what that costs, from the first commit that is seen to the last."""
     own = [process.pid for process in started.processes]
     engines = {name: [pid for pid in [system.pid(name)] if pid] for name in ("mongo", "kafka")}
     meter = Meter({"own": own, **engines}, "own")

@@ -1,5 +1,6 @@
 """How measurements are shown: what was measured beside what, the ratio, and the aim."""
 
+import statistics
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -28,6 +29,11 @@ def ratio(value: float, beside: float, unit: str, *, aim: float, at_most: bool =
     return (
         f"{found:.2f} {unit} (aim {'at most' if at_most else 'at least'} {aim:g}: {'reached' if reached else 'missed'})"
     )
+
+
+def quantiles(seconds: Sequence[float]) -> str:
+    cuts = statistics.quantiles(seconds, n=100)
+    return f"p50 {cuts[49] * 1000:.1f} ms, p99 {cuts[98] * 1000:.1f} ms"
 
 
 def show(sheet: Sheet, console: Console) -> None:

@@ -283,8 +283,9 @@ public final class Figures {
 
     /** The figures of one community, and the versions of its streams that are in them. */
     static final class Community {
-        final Map<String, Integer> byRole = new HashMap<>();
-        final Map<String, Integer> byOrganisation = new HashMap<>();
+        private final Map<String, Integer> byRole = new HashMap<>();
+        private final Map<String, Integer> byOrganisation = new HashMap<>();
+        private byte[] unread = {};  // the two as they were stored: most facts change neither
         int attendances;
         int participants;
         long ofMembership;
@@ -302,7 +303,9 @@ public final class Figures {
             }
             attendances += after.attended - before.attended;
             participants += (after.attended > 0 ? 1 : 0) - (before.attended > 0 ? 1 : 0);
-            if (!Objects.equals(before.role, after.role) || !before.affiliations.equals(after.affiliations)) {
+            boolean differs = !Objects.equals(before.role, after.role) || !before.affiliations.equals(after.affiliations);
+            if (differs && (before.role != null || after.role != null)) {
+                readCounts();
                 count(before, -1);
                 count(after, 1);
             }
@@ -324,8 +327,11 @@ public final class Figures {
             out.writeLong(ofConvenings);
             out.writeInt(attendances);
             out.writeInt(participants);
-            writeCounts(out, byRole);
-            writeCounts(out, byOrganisation);
+            out.write(unread);
+            if (unread.length == 0) {
+                writeCounts(out, byRole);
+                writeCounts(out, byOrganisation);
+            }
         }
 
         static Community read(DataInputStream in) throws IOException {
@@ -334,9 +340,21 @@ public final class Figures {
             community.ofConvenings = in.readLong();
             community.attendances = in.readInt();
             community.participants = in.readInt();
-            readCounts(in, community.byRole);
-            readCounts(in, community.byOrganisation);
+            community.unread = in.readAllBytes();
             return community;
+        }
+
+        private void readCounts() {
+            if (unread.length == 0) {
+                return;
+            }
+            try (DataInputStream in = new DataInputStream(new ByteArrayInputStream(unread))) {
+                readCounts(in, byRole);
+                readCounts(in, byOrganisation);
+            } catch (IOException problem) {
+                throw new UncheckedIOException(problem);
+            }
+            unread = new byte[0];
         }
 
         private static void writeCounts(DataOutputStream out, Map<String, Integer> counts) throws IOException {
@@ -354,6 +372,7 @@ public final class Figures {
         }
 
         Document document(String id) {
+            readCounts();
             return new Document("_id", id)
                     .append("by_role", new Document(new HashMap<String, Object>(byRole)))
                     .append("by_organisation", new Document(new HashMap<String, Object>(byOrganisation)))

@@ -1,0 +1,125 @@
+"""Facts a second of a rebuild against the worker in production on the same facts, while the old views are read.
+
+The rebuild is the process that `praxis rebuild` runs. It folds where the worker has nothing to do; its rate is that of
+its reading, from the first facts that it tells of to the last, before it compares and takes over. All services run
+meanwhile and somebody reads on and on, which the worker had not beside it.
+"""
+
+import asyncio
+import json
+import os
+import sys
+import time
+
+import httpx
+from rich.progress import Progress
+
+from bench.options import Options
+from bench.streams import CONTENDERS, measured, put_on_kafka, start
+from bench.table import Row, Sheet, quantiles, ratio
+from deploy.local.settings import REPOSITORY
+from deploy.local.system import System
+from shared.mongo import connect
+from shared.views.builds import DATABASE
+
+VIEW = "/v1/communities/community-0"
+READS_BEFORE = 300
+BETWEEN_READS_S = 0.01
+
+
+class Refused(Exception):
+    """The rebuild has not taken over: the bench has failed."""
+
+
+async def run(system: System, options: Options, progress: Progress) -> list[Sheet]:
+    total = (await put_on_kafka(system, options.facts, progress)).total
+    worker = await _worker(system, total, progress)
+    system.up()  # the gateway, and what it wants beside it
+    async with httpx.AsyncClient(base_url=system.gateway, timeout=30) as http:
+        before = [await _read(http) for _ in range(READS_BEFORE)]
+        during = list[float]()
+        reading = asyncio.create_task(_read_on(http, during))
+        try:
+            rebuilt, seconds = await _rebuild(system, progress)
+        finally:
+            reading.cancel()
+            await asyncio.gather(reading, return_exceptions=True)
+    rows = [
+        Row("worker in production, 1 process", f"{worker:,.0f} facts/s"),
+        Row("rebuild, reading", f"{rebuilt:,.0f} facts/s", ratio(rebuilt, worker, "x the worker", aim=1)),
+        Row("rebuild, from its start until it took over", f"{seconds:.1f} s"),
+        Row("reads before", quantiles(before)),
+        Row("reads meanwhile", f"{quantiles(during)}, {len(during):,} reads"),
+    ]
+    return [Sheet(f"A rebuild of {total:,} facts", rows)]
+
+
+async def _worker(system: System, total: int, progress: Progress) -> float:
+    """Facts a second of the worker, as `bench streams` measures it; its views stay."""
+    contender = CONTENDERS["production"]
+    bar = progress.add_task(contender.title, total=total)
+    client = connect(system.mongo)
+    started = start(system, contender, DATABASE)
+
+    def tell(folded: int) -> None:
+        progress.update(bar, completed=folded)
+
+    try:
+        return (await measured(system, contender, client[DATABASE], started, total, tell)).rate
+    finally:
+        started.kill()
+        progress.remove_task(bar)
+        await client.close()
+
+
+async def _rebuild(system: System, progress: Progress) -> tuple[float, float]:
+    """Facts a second while it reads, and the seconds from its start until it has taken over.
+
+    Raises:
+        Refused: it has not.
+    """
+    bar = progress.add_task("rebuilding", total=None)
+    began = time.perf_counter()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "services.metrics.rebuild", "--grace", "0"),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        cwd=REPOSITORY,
+        env={**os.environ, "PRAXIS_KAFKA": system.kafka, "PRAXIS_MONGO": system.mongo},
+    )
+    marks = list[tuple[float, int]]()
+    told = dict[str, object]()
+    took_over = 0.0
+    try:
+        assert process.stdout is not None
+        async for line in process.stdout:
+            told = json.loads(line)
+            match told:
+                case {"stage": "reading", "done": int(done), "total": int(total)} if done:
+                    marks.append((time.perf_counter(), done))
+                    progress.update(bar, completed=done, total=total)
+                case {"stage": "flipped"}:
+                    took_over = time.perf_counter() - began
+                case _:
+                    pass
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+        progress.remove_task(bar)
+    if not took_over or len(marks) < 2:
+        raise Refused(f"the last that it told was {told}")
+    (then, first), (now, last) = marks[0], marks[-1]
+    return (last - first) / (now - then), took_over
+
+
+async def _read_on(http: httpx.AsyncClient, seconds: list[float]) -> None:
+    while True:
+        seconds.append(await _read(http))
+
+
+async def _read(http: httpx.AsyncClient) -> float:
+    await asyncio.sleep(BETWEEN_READS_S)
+    began = time.perf_counter()
+    (await http.get(VIEW)).raise_for_status()
+    return time.perf_counter() - began
