@@ -14,7 +14,7 @@ from shared.mongo import Client, Database, Document, Session
 from shared.reading.heads import Waiting, unseen
 from shared.refusals import Unavailable
 from shared.views.builds import BUILDS, CURRENT, DATABASE, FIRST, Build
-from shared.views.records import ParticipationRecord, PersonRecord, Record
+from shared.views.records import ParticipationRecord, PersonRecord, Record, ids_in
 
 R = TypeVar("R", bound=Record)
 
@@ -46,9 +46,12 @@ class Holdings:
     async def records(self, kind: type[R], scopes: Iterable[str] | None = None, **where: Any) -> list[R]:
         """The records of a kind, in these scopes, with these values; dots in a field's name are written `__`."""
         query: Document = {f"value.{field.replace('__', '.')}": value for field, value in where.items()}
-        query["_id"] = {"$gt": f"{kind.kind}/", "$lt": f"{kind.kind}0"}  # "0" follows "/"
-        if scopes is not None:
-            query["scope"] = {"$in": list(scopes)}
+        if scopes is None:
+            query["_id"] = {"$gt": f"{kind.kind}/", "$lt": f"{kind.kind}0"}  # "0" follows "/"
+        elif places := [place for scope in scopes for place in ids_in(scope, kind)]:
+            query["$or"] = places
+        else:
+            return []
         found = self._db[self._build.records].find({**query, "kind": kind.kind}, {"value": 1}, session=self._session)
         return [kind.restored(document["value"]) async for document in found.sort("_id")]
 

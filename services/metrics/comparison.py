@@ -13,6 +13,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from shared.mongo import Database, Document, Session
 from shared.reading.heads import Seen
 from shared.views.builds import Build
+from shared.views.records import ids_in
 
 AT_ONCE = 200
 MOST_TOLD = 1_000
@@ -80,9 +81,9 @@ async def compare(
     into.scopes += len(alike)
     into.ahead += len(seen_before.keys() | seen_after.keys()) - len(alike)
     for scopes in _portions(alike):
-        query = {"scope": {"$in": scopes}}
-        await _compare_sums(into, db[old.sums], db[new.sums], query, session)
-        await _compare_records(into, db[old.records], db[new.records], query, session)
+        await _compare_sums(into, db[old.sums], db[new.sums], {"scope": {"$in": scopes}}, session)
+        places = {"$or": [place for scope in scopes for place in ids_in(scope)]}
+        await _compare_records(into, db[old.records], db[new.records], places, session)
 
 
 async def _seen(

@@ -1,7 +1,6 @@
 """Folds facts into records and sums, in the transaction of the sink: what the projections make of a batch, stored."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from pymongo import ASCENDING, IndexModel, InsertOne, UpdateOne
 
@@ -19,7 +18,9 @@ FOUND_BY: tuple[tuple[type[Record], str], ...] = (
     (AdoptionRecord, "organisation_id"),
     (PersonRecord, "merged_into"),
 )
-"""What readers look for, beside ids and scopes. An index holds one kind only: there are many more participations."""
+"""What readers look for, beside ids, which hold together what is in a scope. An index holds one kind only: there are
+many more participations than all else.
+"""
 
 
 class Fold:
@@ -38,7 +39,7 @@ class Fold:
         changes = fold(about, held, await self._earlier(unit, folded_again(about, held)))
         number = unit.partition.number
         records = [
-            _changed(id, about[id], after) if id in held else _begun(id, about[id], number, after)
+            _changed(id, about[id], held[id], after) if id in held else _begun(id, about[id], number, after)
             for id, after in changes.records.items()
         ]
         await unit.db[self._build.records].bulk_write(records, ordered=False, session=unit.session)
@@ -52,16 +53,13 @@ class Fold:
         if not ids:
             return {}
         found = unit.db[self._build.records].find({"_id": {"$in": list(ids)}}, {"facts": 1}, session=unit.session)
-        return {document["_id"]: [_placed(stored) for stored in document["facts"]] async for document in found}
+        return {document["_id"]: [_placed(line) for line in document["facts"]] async for document in found}
 
     async def prepare(self, db: Database) -> None:
         """Make the collections, which a transaction cannot always do, and the indexes that readers use."""
         by_record = [
-            IndexModel([("scope", ASCENDING), ("kind", ASCENDING)]),
-            *(
-                IndexModel([(f"value.{field}", ASCENDING)], partialFilterExpression={"kind": kind.kind})
-                for kind, field in FOUND_BY
-            ),
+            IndexModel([(f"value.{field}", ASCENDING)], partialFilterExpression={"kind": kind.kind})
+            for kind, field in FOUND_BY
         ]
         await db[self._build.records].create_indexes(by_record)
         by_sum = [
@@ -85,19 +83,21 @@ def _begun(id: str, news: News, partition: int, held: Held) -> InsertOne[Documen
             "partition": partition,
             "value": held.record.to_store(),
             "seen": held.seen,
-            "facts": [_stored(recorded) for recorded in news.facts],
+            "facts": [_line(recorded) for recorded in news.facts],
         }
     )
 
 
-def _changed(id: str, news: News, held: Held) -> UpdateOne:
-    return UpdateOne(
-        {"_id": id},
-        {
-            "$set": {"value": held.record.to_store(), "seen": held.seen},
-            "$push": {"facts": {"$each": [_stored(recorded) for recorded in news.facts]}},
-        },
-    )
+def _changed(id: str, news: News, before: Held, after: Held) -> UpdateOne:
+    """Only the fields that are others now are set: an index of one that stays has nothing to do."""
+    known, gone = after.record.changes_from(before.record)
+    changes: Document = {
+        "$set": {**{f"value.{name}": value for name, value in known.items()}, "seen": after.seen},
+        "$push": {"facts": {"$each": [_line(recorded) for recorded in news.facts]}},
+    }
+    if gone:
+        changes["$unset"] = {f"value.{name}": "" for name in gone}
+    return UpdateOne({"_id": id}, changes)
 
 
 def _addition(sum_id: SumId, days: Mapping[str, int], partition: int) -> UpdateOne:
@@ -110,16 +110,14 @@ def _addition(sum_id: SumId, days: Mapping[str, int], partition: int) -> UpdateO
     )
 
 
-def _stored(recorded: Recorded) -> Document:
+def _line(recorded: Recorded) -> str:
     """A fact as a record keeps it, so that a figure can be traced and a late fact folded in its place."""
-    return {
-        "topic": recorded.stream.topic,
-        "version": recorded.version,
-        "type": recorded.fact.type,
-        "recorded_at": recorded.recorded_at,
-        "data": (recorded.words or to_json(recorded.fact)).decode(),
-    }
+    fact, words = recorded.fact, recorded.words or to_json(recorded.fact)
+    at = recorded.recorded_at.isoformat()
+    return f"{recorded.stream.topic}@{recorded.version} {at} {fact.type} {words.decode()}"
 
 
-def _placed(stored: Mapping[str, Any]) -> Placed:
-    return Placed(stored["topic"], stored["version"], FACTS[stored["type"]].model_validate_json(stored["data"]))
+def _placed(line: str) -> Placed:
+    place, _, type, words = line.split(" ", 3)
+    topic, _, version = place.partition("@")
+    return Placed(topic, int(version), FACTS[type].model_validate_json(words))

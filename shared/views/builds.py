@@ -17,7 +17,12 @@ class Build(NamedTuple):
 
     @property
     def records(self) -> str:
-        """`{_id, kind, scope, partition, seen: {topic: version}, facts: [...], value: {...}}`"""
+        """`{_id, kind, scope, partition, seen: {topic: version}, facts: [...], value: {...}}`
+
+        A fact is a line: its topic and version, when it was recorded, its type and its JSON, as in
+        `membership@41 2019-01-31T09:30:00+00:00 praxis.member-joined.v1 {"person_id": …}`; its stream is
+        topic/scope.
+        """
         return f"records_{self.number}"
 
     @property

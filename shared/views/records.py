@@ -9,6 +9,7 @@ from typing import Any, ClassVar, Self
 
 from msgspec import Struct, convert, to_builtins
 
+from shared.events.fact import Kind
 from shared.events.feedback import AdoptionStage, Scale, SourceKind
 from shared.events.membership import CommunityKind, Governance, HowJoined, OrganisationKind, Role
 
@@ -24,6 +25,8 @@ class Record(Struct, frozen=True, omit_defaults=True):
     """Immutable: `msgspec.structs.replace` gives the next one."""
 
     kind: ClassVar[str]
+    within: ClassVar[Kind]
+    """What its facts' streams are about: the record is in the scope of that thing."""
 
     @classmethod
     def restored(cls, stored: Mapping[str, Any]) -> Self:
@@ -37,6 +40,12 @@ class Record(Struct, frozen=True, omit_defaults=True):
     def only(self, *fields: str) -> dict[str, Any]:
         return {field: getattr(self, field) for field in fields}
 
+    def changes_from(self, before: Self) -> tuple[dict[str, Any], list[str]]:
+        """The fields that are others than before, as they are stored, and those that are not known any more."""
+        other = [name for name in self.__struct_fields__ if getattr(self, name) is not getattr(before, name)]
+        stored = self.to_store()
+        return {name: stored[name] for name in other if name in stored}, [name for name in other if name not in stored]
+
     def to_store(self) -> dict[str, Any]:
         """Plain names and values, as MongoDB and JSON take them; nothing stands for what is not known."""
         stored: dict[str, Any] = to_builtins(self, enc_hook=_as_text)
@@ -49,6 +58,7 @@ class Part(Struct, frozen=True, omit_defaults=True):
 
 class ProgrammeRecord(Record, frozen=True):
     kind: ClassVar[str] = "programme"
+    within: ClassVar[Kind] = "programme"
 
     programme_id: str
     title: str | None = None
@@ -93,6 +103,7 @@ class Name(Part, frozen=True):
 
 class OrganisationRecord(Record, frozen=True):
     kind: ClassVar[str] = "organisation"
+    within: ClassVar[Kind] = "organisation"
 
     organisation_id: str
     organisation_kind: OrganisationKind | None = None
@@ -127,6 +138,7 @@ class Affiliation(Part, frozen=True):
 
 class PersonRecord(Record, frozen=True):
     kind: ClassVar[str] = "person"
+    within: ClassVar[Kind] = "person"
 
     person_id: str
     registered: bool = False
@@ -138,6 +150,7 @@ class PersonRecord(Record, frozen=True):
 
 class CommunityRecord(Record, frozen=True):
     kind: ClassVar[str] = "community"
+    within: ClassVar[Kind] = "community"
 
     community_id: str
     title: str | None = None
@@ -183,6 +196,7 @@ class ParticipationRecord(Record, frozen=True):
     """One person in one community: memberships, affiliations as known there, registrations, attendances."""
 
     kind: ClassVar[str] = "participation"
+    within: ClassVar[Kind] = "community"
 
     community_id: str
     person_id: str
@@ -217,6 +231,7 @@ class ParticipationRecord(Record, frozen=True):
 
 class ConveningRecord(Record, frozen=True):
     kind: ClassVar[str] = "convening"
+    within: ClassVar[Kind] = "community"
 
     community_id: str
     convening_id: str
@@ -239,6 +254,7 @@ class Question(Part, frozen=True):
 
 class FormRecord(Record, frozen=True):
     kind: ClassVar[str] = "form"
+    within: ClassVar[Kind] = "community"
 
     community_id: str
     form_id: str
@@ -252,6 +268,7 @@ class ResponseRecord(Record, frozen=True):
     """What one respondent answered; who it was is not known."""
 
     kind: ClassVar[str] = "response"
+    within: ClassVar[Kind] = "community"
 
     community_id: str
     form_id: str
@@ -263,6 +280,7 @@ class ResponseRecord(Record, frozen=True):
 
 class InnovationRecord(Record, frozen=True):
     kind: ClassVar[str] = "innovation"
+    within: ClassVar[Kind] = "innovation"
 
     innovation_id: str
     title: str | None = None
@@ -301,6 +319,7 @@ class AdoptionRecord(Record, frozen=True):
     """One organisation and one innovation."""
 
     kind: ClassVar[str] = "adoption"
+    within: ClassVar[Kind] = "innovation"
 
     innovation_id: str
     organisation_id: str
@@ -319,3 +338,15 @@ class AdoptionRecord(Record, frozen=True):
 
 RECORDS: dict[str, type[Record]] = {kind.kind: kind for kind in Record.__subclasses__()}
 """Every kind of record by its name."""
+
+
+def ids_in(scope: str, *kinds: type[Record]) -> list[dict[str, Any]]:
+    """What finds the records of some kinds in a scope by their ids, a condition each; of all kinds if none is named."""
+    about, _, id = scope.partition(".")
+    here = [kind.kind for kind in kinds or RECORDS.values() if kind.within == about]
+    return [
+        {
+            "_id": f"{kind}/{id}" if kind == about else {"$gt": f"{kind}/{id}/", "$lt": f"{kind}/{id}0"}
+        }  # "0" follows "/"
+        for kind in here
+    ]

@@ -89,10 +89,8 @@ async def observe(client: Client, kafka: str, since: Mark, run: str, history: Hi
     scope = {"$or": [{"scope": {"$regex": rf"\.{run}-"}}, {"scope": {"$gte": since.person, "$lt": "person/"}}]}
     db = client["metrics"]
     build = await current(db)
-    async for record in db[build.records].find(
-        scope, {"kind": 1, "scope": 1, "value": 1, "facts.topic": 1, "facts.version": 1}
-    ):
-        positions = [f"{fact['topic']}/{record['scope']}@{fact['version']}" for fact in record["facts"]]
+    async for record in db[build.records].find(scope, {"kind": 1, "scope": 1, "value": 1, "facts": 1}):
+        positions = [fact.partition(" ")[0].replace("@", f"/{record['scope']}@") for fact in record["facts"]]
         said = {name: record[name] for name in ("kind", "scope", "value")}
         history.records.append({"id": record["_id"], "positions": positions, **said})
     async for line in db[build.sums].find(scope, {"_id": 0}):
