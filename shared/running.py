@@ -28,10 +28,11 @@ class Tasks:
 
     def __init__(self) -> None:
         self._tasks: list[asyncio.Task[Any]] = []
+        self._ending = False
 
     def start(self, name: str, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work, name=name)
-        task.add_done_callback(_watch)
+        task.add_done_callback(self._watch)
         self._tasks.append(task)
 
     async def __aenter__(self) -> Self:
@@ -40,14 +41,24 @@ class Tasks:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._ending = True
         for task in reversed(self._tasks):  # what was started last leans on what was started first
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
 
+    def _watch(self, task: asyncio.Task[Any]) -> None:
+        problem: BaseException | None
+        if not task.cancelled():
+            problem = task.exception()
+        elif self._ending:
+            return
+        else:  # a library let the end of a task of its own pass for that of ours
+            problem = RuntimeError("it was cancelled, and nobody here did that")
+        if problem is not None:
+            _fail(task, problem)
 
-def _watch(task: asyncio.Task[Any]) -> None:
-    if task.cancelled() or (problem := task.exception()) is None:
-        return
+
+def _fail(task: asyncio.Task[Any], problem: BaseException) -> None:
     log.critical("task.died", task=task.get_name(), reason=str(problem), exc_info=problem)
     _failures.append(f"{task.get_name()}: {problem}")
     for server in _servers:

@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document, Session, by_its_name
-from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, by_partition, require_log
+from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, by_partition, require_log, stop
 from shared.reading.log import Log, LostLog, cluster_id, learned, look_at
 from shared.reading.sink import BeginsBeyond, Sink
 from shared.views.builds import Build
@@ -142,7 +142,7 @@ class Beside:
                 task.cancel()
             await asyncio.gather(*self._putting.values(), return_exceptions=True)
             self._putting.clear()
-            await consumer.stop()
+            await stop(consumer)
 
     async def _begin(self, consumer: AIOKafkaConsumer) -> None:
         all_places = places(self._partitions)

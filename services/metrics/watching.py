@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable
-from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
@@ -33,7 +32,7 @@ from services.metrics.stream import Stream
 from services.metrics.watchdog import Watchdog
 from services.metrics.worker import Worker
 from shared.mongo import Database, by_its_name
-from shared.reading.follower import AWAY, require_log
+from shared.reading.follower import AWAY, require_log, stop
 from shared.reading.log import look_at
 from shared.views.builds import Build
 
@@ -72,8 +71,7 @@ class Watching:
                 log.warning("watching.out_of_reach", reason=repr(problem))
                 watchdog.all_is_well()
             finally:
-                with suppress(*AWAY):
-                    await self._in_time(consumer.stop())
+                await stop(consumer)
             await asyncio.sleep(self._every_s)
 
     async def _look(self, consumer: AIOKafkaConsumer, watchdog: Watchdog) -> None:

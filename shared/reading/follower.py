@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 
@@ -25,6 +26,7 @@ LONGEST_WITHOUT_POLL = timedelta(days=7)
 """While MongoDB is away nothing is polled. Beyond this a consumer leaves its group; Faust's then never comes back."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 AWAY = (KafkaError, PyMongoError, OSError)
+STOPPED_WITHIN_S = 10.0
 LOOK_EVERY_S = 5.0
 """A topic may be deleted and made anew while it is read, and nothing else tells."""
 ANSWERS_WITHIN_S = 1.0  # else Kafka is taken to be away: aiokafka itself would go on asking for 40 s
@@ -77,6 +79,12 @@ async def read_anew(db: Database, topics: Collection[str], partitions: str = "pa
         {"$unset": ["log.cluster", *(f"log.firsts.{topic}" for topic in topics)]},
     ]
     await db[partitions].update_many({}, changes)
+
+
+async def stop(consumer: AIOKafkaConsumer) -> None:
+    """Stop it, whatever comes of that: while Kafka is away, the end of its own tasks comes out as if it were ours."""
+    with suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.gather(consumer.stop(), return_exceptions=True), STOPPED_WITHIN_S)
 
 
 class Follower:
@@ -144,14 +152,20 @@ class Follower:
                     self.waits_for = None
                 await self._put(consumer, records)
                 if assignment.settled and time.monotonic() > look_at_s:
-                    places = consumer.assignment()
-                    await require_log(self._sink, places, partial(look_at, consumer, places))
+                    await self._look_again(consumer)
                     look_at_s = time.monotonic() + LOOK_EVERY_S
         finally:
             self._consumer = None
             hinting.cancel()
             await asyncio.gather(hinting, return_exceptions=True)
-            await consumer.stop()
+            await stop(consumer)
+
+    async def _look_again(self, consumer: AIOKafkaConsumer) -> None:
+        places = consumer.assignment()
+        try:
+            await by_its_name(require_log(self._sink, places, partial(look_at, consumer, places)))
+        except AWAY as problem:
+            log.warning("follower.not_looked", group=self._group, reason=repr(problem))
 
     async def _put(self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, Sequence[Record]]) -> None:
         puts = [self._sink.put(number, batches) for number, batches in by_partition(records).items()]

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from shared import running
 from shared.lease import Lease
+from shared.reading.follower import stop
 from shared.running import until_done
 from shared.writing import relay
 from shared.writing.relay import Relay
@@ -75,6 +77,39 @@ def test_what_must_be_done_first_is_tried_again() -> None:
 
     asyncio.run(until_done(work, pause=timedelta(0)))
     assert tried == []
+
+
+@pytest.mark.parametrize("is_ending", [False, True])
+def test_work_whose_end_nobody_asked_for_is_no_silent_end(is_ending: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    failures: list[str] = []
+    monkeypatch.setattr(running, "_failures", failures)
+
+    async def work() -> None:
+        if is_ending:
+            await asyncio.Event().wait()
+        inner = asyncio.ensure_future(asyncio.sleep(60))
+        inner.cancel()
+        await inner  # as in a library that ends its own tasks
+
+    async def run() -> None:
+        async with running.Tasks() as tasks:
+            tasks.start("follower", work())
+            await asyncio.sleep(0.01)
+
+    asyncio.run(run())
+    assert failures == ([] if is_ending else ["follower: it was cancelled, and nobody here did that"])
+
+
+def test_a_consumer_that_cannot_be_stopped_cleanly_is_as_good_as_stopped() -> None:
+    async def stopping() -> None:
+        raise asyncio.CancelledError
+
+    async def run() -> str:
+        consumer: Any = SimpleNamespace(stop=stopping)
+        await stop(consumer)
+        return "goes on"
+
+    assert asyncio.run(run()) == "goes on"
 
 
 def test_a_fault_of_ones_own_ends_it() -> None:
