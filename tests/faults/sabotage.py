@@ -151,6 +151,24 @@ MISTAKES = (
         [Change("shared/reading/log.py", "        if found != firsts.get(topic, found):\n", "        if False:\n")],
         [("topic-recreated", 0)],
     ),
+    Mistake(
+        "not-brought-along",
+        "somebody who comes to be known by a merge is known without the erasure that was heard of before",
+        [
+            Change(
+                "services/convenings/known.py",
+                "return [*affiliations, self.erased] if self.erased else affiliations",
+                "return affiliations",
+            )
+        ],
+        [("merge-and-erase", seed) for seed in (1, 3, 5)],  # which is heard of first is chance
+    ),
+    Mistake(
+        "counted-apart",
+        "what is of one person under another id is not looked for when their sums change",
+        [Change("services/metrics/fold.py", "with_them(further) - held.keys()", "set[str]()")],
+        [("merge-and-erase", 0), ("merge-and-erase", 1)],
+    ),
 )
 
 

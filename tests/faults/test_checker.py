@@ -60,6 +60,46 @@ def test_facts_that_came_first_to_a_log_that_was_lost_are_not_reordered_by_comin
     assert {anomaly.kind for anomaly in check(history)} == {Kind.REORDERED}
 
 
+def a_merge() -> History:
+    """Two join, and the one turns out to be the other, which counts once."""
+    history = a_history()
+    joined = {"role": "member", "how": "invited", "joined_on": DAY}
+    _follows(history, fact(COMMUNITY, "member-joined", person_id="q", **joined), 3)
+    merged = {"person_id": "q", "into_id": "p", "merged_on": DAY}
+    _follows(history, fact(COMMUNITY, "person-merged", **merged), 4)
+    history.records.append({"id": "record-2", "scope": "community.a", "positions": [f"{COMMUNITY}@4"]})
+    of_person = {**fact("membership/person.q", "person-merged", **merged), "version": 1, "id": "id-q"}
+    history.events.append(of_person)
+    history.commands[-1]["positions"].append("membership/person.q@1")
+    history.kafka.append({**of_person, "topic": "membership.events", "partition": 1, "offset": 1})
+    history.records.append({"id": "record-q", "scope": "person.q", "positions": ["membership/person.q@1"]})
+    history.heads = [
+        {"stream": COMMUNITY, "head": 4, "missing": []},
+        {"stream": "membership/person.q", "head": 1, "missing": []},
+    ]
+    return history
+
+
+def test_a_merge_is_in_the_records_of_both_and_in_every_community_and_counts_once() -> None:
+    assert check(a_merge()) == []
+    history = a_merge()
+    del history.records[4]
+    assert {anomaly.kind for anomaly in check(history)} == {Kind.UNSEEN}
+    history = a_merge()
+    history.sums[0]["days"][DAY] = 2
+    assert {anomaly.kind for anomaly in check(history)} == {Kind.WRONG}
+
+
+def test_a_community_that_was_not_told_of_a_merge_is_found() -> None:
+    history = a_merge()
+    del history.events[3], history.kafka[3], history.records[3:5]
+    history.heads[0]["head"] = 3
+    history.commands[-1]["positions"] = ["membership/person.q@1"]
+    history.commands[-1]["call"]["makes"] = []
+    told = [str(anomaly) for anomaly in check(history) if anomaly.kind is Kind.LOST]
+    assert told == [f"lost write: {COMMUNITY}: membership/person.q@1 was passed on 0 times"]
+
+
 def _without_the_last_event(history: History) -> None:
     del history.events[1], history.kafka[1], history.records[1], history.sums[:]
     history.heads[0]["head"] = 1

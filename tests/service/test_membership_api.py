@@ -11,7 +11,8 @@ from starlette.types import Receive, Scope, Send
 from services.membership.app import app
 from services.membership.domain.organisations import organisations
 from services.membership.reference import ods
-from shared.events.membership import MemberJoined, PersonRegistered
+from shared.events.membership import MemberJoined, PersonMerged, PersonRegistered
+from shared.events.words import CoarseDate
 from tests.builders import ANNA, affiliation_began, member_joined, member_left, trust_registered
 from tests.in_memory import InMemoryWriter
 
@@ -221,3 +222,33 @@ async def test_no_fact_holds_what_a_person_is_called(client: httpx.AsyncClient, 
     told = " ".join(fact.model_dump_json() for _, fact in writes.facts)
     assert MemberJoined in [type(fact) for _, fact in writes.facts]
     assert not any(word in told for word in ("Anna", "example.org", "secret key", "crm"))
+
+
+async def test_two_records_of_one_person_are_merged_and_the_reference_leads_to_the_one_that_goes_on(
+    client: httpx.AsyncClient, writes: InMemoryWriter
+) -> None:
+    one = await a_member(client)
+    words = {"name": "Anna", "reference": {"source": "sheet", "ref": "anna@example.org"}}
+    other = (await client.post("/people", json=words)).json()["person_id"]
+    answer = await put(client, f"/people/{other}/merged", into_id=one, merged_on="2020-06-30")
+    assert answer.json()["positions"] == [f"membership/person.{other}@2"]
+    assert (await client.post("/people", json=words)).json()["person_id"] == one
+    path = f"/communities/rehabilitation/members/{other}"
+    problem = (await put(client, path, 409, role="member", joined_on="2020-02-01")).json()
+    assert (problem["type"], problem["into_id"]) == ("/problems/person-was-merged", one)
+    merged = PersonMerged(person_id=other, into_id=one, merged_on=CoarseDate("2020-06-30"))
+    assert writes.in_stream(f"membership/person.{other}")[1:] == [merged]
+
+
+async def test_an_erased_person_is_known_by_no_reference_and_joins_nothing(
+    client: httpx.AsyncClient, writes: InMemoryWriter
+) -> None:
+    words = {"name": "Anna", "reference": {"source": "sheet", "ref": "anna@example.org"}}
+    person = (await client.post("/people", json=words)).json()["person_id"]
+    await put(client, "/communities/rehabilitation", title="Rehabilitation", kind="practice")
+    await put(client, f"/people/{person}/erased", erased_on="2020-06-30")
+    path = f"/communities/rehabilitation/members/{person}"
+    problem = (await put(client, path, 409, role="member", joined_on="2020-02-01")).json()
+    assert problem["type"] == "/problems/person-was-erased"
+    await put(client, f"/people/{person}/erased", 422, erased_on="2020-06")
+    assert (await client.post("/people", json=words)).json()["person_id"] != person
