@@ -15,6 +15,7 @@ from bench.options import Options
 from bench.table import Sheet, show
 from deploy.local.settings import Ports
 from deploy.local.system import System
+from shared.running import collect_seldom
 
 Bench = Callable[[System, Options, Progress], Coroutine[Any, Any, Sequence[Sheet]]]
 
@@ -31,6 +32,7 @@ WITH_SERVICES = ("latency",)
 def main() -> None:
     options = Options.parsed(tuple(BENCHES), tuple(streams.CONTENDERS))
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it tells of each retry, as of a topic that is new
+    collect_seldom()  # as the services do
     console = Console()
     for name in options.benches:
         with tempfile.TemporaryDirectory(prefix="praxis-bench-") as home:
