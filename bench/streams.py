@@ -1,12 +1,13 @@
 """Facts a second, CPU and memory of programs that fold the same facts on Kafka to the same few figures in MongoDB.
 
 Each runs alone, in a group and a database of its own, and what it has made is compared with a count from the history.
-Its rate is that of the facts between the first commit that is seen and the last, and its costs are those of that time:
-starting is not measured. How far it is, is read from what it commits: the offsets in MongoDB of whoever uses the exact
-sink; of Kafka Streams the versions that each community's view tells, so its rate begins with its first view and ends
-when the views are as expected. All in Python run on uvloop and look for cyclic garbage seldom, as our worker does.
+Its rate is that of the facts between the first commit that is seen and the last, and its costs are those of that time.
+Starting is not measured, a JVM that warms up is: a million facts say more than a few.
 
-Kafka Streams writes a document per community to MongoDB and keeps participations to itself; the others write both.
+How far it is, is read from what it commits: the offsets in MongoDB of whoever uses the exact sink; of Kafka Streams the
+versions that each community's view tells, so its rate begins with its first view and ends when the views are as
+expected. All in Python run on uvloop and look for cyclic garbage seldom, as our worker does. Kafka Streams writes a
+document per community to MongoDB and keeps participations to itself; the others write both.
 """
 
 import asyncio
@@ -30,7 +31,7 @@ from bench.history import history, publish
 from bench.metering import Cost, Meter
 from bench.options import Options
 from bench.table import Sheet, ratio
-from deploy.local.settings import free_ports
+from deploy.local.settings import REPOSITORY, free_ports
 from deploy.local.system import System
 from shared.events.fact import SOURCE_TOPICS, Fact, Stream
 from shared.kafka import ensure_topics, topic_name
@@ -235,7 +236,12 @@ def start(system: System, contender: Contender, database: str) -> Started:
         command, environment = contender.command(system, database, home), {**os.environ, **own}
         with log.open("wb") as to:
             process = subprocess.Popen(
-                command, env=environment, stdout=to, stderr=subprocess.STDOUT, start_new_session=True
+                command,
+                cwd=REPOSITORY,
+                env=environment,
+                stdout=to,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C at the terminal is not for it
             )
         started.processes.append(process)
         started.logs.append(log)
