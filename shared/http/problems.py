@@ -9,7 +9,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
-from pymongo.errors import PyMongoError
+from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 from starlette.exceptions import HTTPException
 
 from shared.events.words import IN_WORDS
@@ -67,6 +67,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(PyMongoError, _database_away)
+    for refused in (WriteError, BulkWriteError):  # it is there, and will not have what it was given: do not come again
+        app.add_exception_handler(refused, _unexpected)
     app.add_exception_handler(Exception, _unexpected)
     app.router.responses = {"4XX": {"model": Problem, "description": "Refused", "content": {MEDIA_TYPE: {}}}}
 
