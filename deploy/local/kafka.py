@@ -41,6 +41,8 @@ class Kafka:
     controller_port: int
     java: str | None = None
     quick_start: bool = True
+    door: int | None = None
+    """The port that clients are told, where something stands between them and the broker."""
     child: Child = field(init=False)
 
     def __post_init__(self) -> None:
@@ -53,11 +55,12 @@ class Kafka:
                 Listens(self.controller_port, "PRAXIS_CONTROLLER_PORT"),
             ),
             folder=self.home,
+            data=self._data,
         )
 
     @property
     def address(self) -> str:
-        return f"127.0.0.1:{self.port}"
+        return f"127.0.0.1:{self.door or self.port}"
 
     @property
     def children(self) -> Sequence[Child]:
@@ -81,8 +84,9 @@ class Kafka:
         return [Awaited(self.child, self.waiting_for, DEADLINE)]
 
     def waiting_for(self) -> str | None:
-        why = silence(self.address)
-        return why and f"waiting until it answers at {self.address} ({why})"
+        own = f"127.0.0.1:{self.port}"
+        why = silence(own)
+        return why and f"waiting until it answers at {own} ({why})"
 
     @property
     def _data(self) -> Path:
@@ -102,7 +106,7 @@ class Kafka:
             "node.id": "1",
             "controller.quorum.voters": f"1@127.0.0.1:{self.controller_port}",
             "controller.listener.names": "CONTROLLER",
-            "listeners": f"PLAINTEXT://{self.address},CONTROLLER://127.0.0.1:{self.controller_port}",
+            "listeners": f"PLAINTEXT://127.0.0.1:{self.port},CONTROLLER://127.0.0.1:{self.controller_port}",
             "advertised.listeners": f"PLAINTEXT://{self.address}",
             "log.dirs": str(self._data),
             "default.replication.factor": "1",

@@ -24,18 +24,20 @@ class MongoDB:
     home: Path
     cache: Path
     ports: Sequence[int]
+    doors: Sequence[int] = ()
+    """The ports that clients and members are told, where something stands between them and the nodes."""
     children: Sequence[Child] = field(init=False)
 
     def __post_init__(self) -> None:
         names = ["mongo", *(f"mongo-{number}" for number in range(2, len(self.ports) + 1))]
         self.children = [
-            Child(name, self.home, (), (Listens(port, "PRAXIS_MONGO_PORT"),), folder=self.home)
+            Child(name, self.home, (), (Listens(port, "PRAXIS_MONGO_PORT"),), folder=self.home, data=self.home / name)
             for name, port in zip(names, self.ports, strict=True)
         ]
 
     @property
     def address(self) -> str:
-        hosts = ",".join(f"127.0.0.1:{port}" for port in self.ports)
+        hosts = ",".join(f"127.0.0.1:{port}" for port in self.doors or self.ports)
         return f"mongodb://{hosts}/?replicaSet={REPLICA_SET}"
 
     def fetch(self, say: Say) -> None:
@@ -95,7 +97,7 @@ class MongoDB:
         child.start()
 
     def _configure(self, client: MongoClient[dict[str, Any]]) -> None:
-        members = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(self.ports)]
+        members = [{"_id": number, "host": f"127.0.0.1:{port}"} for number, port in enumerate(self.doors or self.ports)]
         try:
             config = client.admin.command("replSetGetConfig")["config"]
         except OperationFailure as error:

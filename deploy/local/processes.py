@@ -76,6 +76,8 @@ class Child:
     listens: Sequence[Listens] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     folder: Path | None = None
+    data: Path | None = None
+    """Where it keeps its data, if it does: that disk may be full."""
     grace: float = 20.0
     """Seconds from SIGTERM to SIGKILL."""
     _log_begin: int = field(default=0, repr=False)
@@ -181,7 +183,8 @@ class Child:
         lines = self.last_lines(400)
         text = "\n".join(lines)
         if "No space left on device" in text:
-            return DiskFull(self.home, shutil.disk_usage(self.home).free, NEEDED_TO_RUN, lines[-12:])
+            full = self.data or self.home
+            return DiskFull(full, shutil.disk_usage(full).free, NEEDED_TO_RUN, lines[-12:])
         if "ddress already in use" in text:
             for listens in self.listens:
                 require_free(self.name, listens)

@@ -63,12 +63,15 @@ class System:
         replicas: Mapping[str, int] | None = None,
         quick_start: bool = True,
         environment: Mapping[str, str] | None = None,
+        doors: Mapping[str, int] | None = None,
         say: Say = lambda _: None,
     ) -> None:
         """`kafka` and `mongo` name engines that run already.
 
         `quick_start=False` lets Kafka's JVM compile fully, for benchmarks. `replicas={"membership": 2}`
-        starts two of a service, the second named `membership-2`. `say` is told what is being waited for.
+        starts two of a service, the second named `membership-2`. `doors={"kafka": 20100}` names ports at which
+        others come to the engines, where something stands between: all of MongoDB's nodes, or none.
+        `say` is told what is being waited for.
         """
         local = Local()
         self.home = (home or local.home).absolute()
@@ -77,10 +80,12 @@ class System:
         self._replicas = dict(replicas or {})
         self._environment = dict(environment or {})
         cache = (cache or local.cache).expanduser().absolute()
+        self._doors = dict(doors or {})
         own_kafka = Kafka(
-            self.home, cache, self.ports.kafka, self.ports.controller, local.java, quick_start=quick_start
+            self.home, cache, self.ports.kafka, self.ports.controller, local.java, quick_start, self._doors.get("kafka")
         )
-        own_mongo = MongoDB(self.home, cache, [self.ports.mongo, *free_ports(mongo_nodes - 1)])
+        nodes = [self.ports.mongo, *free_ports(mongo_nodes - 1)]
+        own_mongo = MongoDB(self.home, cache, nodes, [door for name, door in self._doors.items() if name != "kafka"])
         self._named_kafka, self._named_mongo = kafka, mongo
         self._kafka = None if kafka else own_kafka
         self._mongo = None if mongo else own_mongo
@@ -122,8 +127,11 @@ class System:
             list(threads.map(lambda engine: engine.fetch(self._say), engines))
 
     def node(self, port: int) -> str:
-        """Name of the child that listens on this port, as of a replica set's primary."""
-        return next(child.name for child in self._children() if port in [at.port for at in child.listens])
+        """Name of the child that is reached by this port, as of a replica set's primary."""
+        by_door = {door: name for name, door in self._doors.items()}
+        return by_door.get(port) or next(
+            child.name for child in self._children() if port in [at.port for at in child.listens]
+        )
 
     def up(self, *, engines_only: bool = False) -> Started:
         """Start what does not run and wait until all of it is ready."""
