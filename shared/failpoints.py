@@ -1,16 +1,18 @@
-"""Named points on the way of a fact at which the fault suite kills or stops the process; elsewhere they do nothing.
+"""Named points on the way of a fact at which the fault suite kills, stops or fails; elsewhere they do nothing.
 
 `PRAXIS_FAILPOINTS=relay.acknowledged:kill@3,sink.folded:stop@1` kills this process when it reaches the first point for
-the third time, and stops it (until SIGCONT) when it first reaches the second.
+the third time, and stops it (until SIGCONT) when it first reaches the second. `writer.deciding:fail@spoilt` raises an
+error at that point, each time for what has `spoilt` in its name.
 """
 
 import os
 import signal
-from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 POINTS = frozenset(
     {
+        "writer.deciding",  # one command, by its key; nothing is decided
         "writer.decided",  # the transaction is written, not committed
         "writer.committed",  # it is committed, nobody is answered
         "relay.sent",  # handed to the producer, not acknowledged
@@ -23,6 +25,11 @@ POINTS = frozenset(
     }
 )
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
+FAIL = "fail"
+
+
+class Planted(Exception):
+    """An error that nothing in the code expects."""
 
 
 @dataclass
@@ -32,21 +39,30 @@ class _Armed:
     """How many times it is still to be reached, this one included."""
 
 
-def armed(text: str) -> Callable[[str], None]:
+class Reach(Protocol):
+    def __call__(self, name: str, of: str = "") -> None: ...
+
+
+def armed(text: str) -> Reach:
     """What to call when a point is reached.
 
     Raises:
         ValueError: the text names no point of these, or no signal.
     """
-    points = {}
+    points, failing = dict[str, _Armed](), dict[str, str]()
     for part in filter(None, text.split(",")):
         name, _, how = part.strip().partition(":")
         action, _, times = how.partition("@")
-        if name not in POINTS or action not in SIGNALS:
+        if name not in POINTS or action not in (*SIGNALS, FAIL):
             raise ValueError(f"'{part}' is no fail point: write one of {', '.join(sorted(POINTS))}, then :kill@3")
+        if action == FAIL:
+            failing[name] = times
+            continue
         points[name] = _Armed(SIGNALS[action], int(times or 1))
 
-    def reach(name: str) -> None:
+    def reach(name: str, of: str = "") -> None:
+        if name in failing and failing[name] in of:
+            raise Planted(f"{name}: {of}")
         point = points.get(name)
         if point is None:
             return
@@ -57,9 +73,9 @@ def armed(text: str) -> Callable[[str], None]:
     return reach
 
 
-def _pass(name: str) -> None:
+def _pass(name: str, of: str = "") -> None:
     pass
 
 
 _named = os.environ.get("PRAXIS_FAILPOINTS")
-reached = armed(_named) if _named else _pass
+reached: Reach = armed(_named) if _named else _pass

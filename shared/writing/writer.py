@@ -238,6 +238,7 @@ class _Unit:
         if receipt is not None:
             COMMANDS.labels(type(pending.command).__name__, "replayed").inc()
             return _replay(receipt, envelope)
+        failpoints.reached("writer.deciding", envelope.idempotency_key)
         before = await self._situation(pending)
         version = subject(before).version
         if envelope.expected_version not in (None, version):

@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.settings import REPOSITORY
 from shared import failpoints
-from shared.failpoints import POINTS, armed
+from shared.failpoints import POINTS, Planted, armed
 
 
 def test_what_is_not_named_does_nothing() -> None:
@@ -35,6 +35,15 @@ def test_the_third_time_kills() -> None:
     assert done.stdout.split() == ["1", "2", "3"]
 
 
+def test_what_is_to_fail_fails_each_time_and_nothing_else_does() -> None:
+    reached = armed("writer.deciding:fail@spoilt")
+    for _ in range(2):
+        with pytest.raises(Planted, match="spoilt-7"):
+            reached("writer.deciding", "spoilt-7")
+        reached("writer.deciding", "another")
+        reached("writer.decided", "spoilt-7")
+
+
 @pytest.mark.parametrize("text", ["relay.set:kill", "relay.sent", "relay.sent:sleep@2"])
 def test_a_name_or_signal_that_there_is_none_of_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no fail point"):
@@ -43,5 +52,5 @@ def test_a_name_or_signal_that_there_is_none_of_is_refused(text: str) -> None:
 
 def test_every_point_stands_somewhere_in_the_code_and_no_other() -> None:
     files = [path for folder in ("shared", "services") for path in (REPOSITORY / folder).rglob("*.py")]
-    found = {name for path in files for name in re.findall(r'failpoints\.reached\("([^"]+)"\)', path.read_text())}
+    found = {name for path in files for name in re.findall(r'failpoints\.reached\("([^"]+)"[,)]', path.read_text())}
     assert found == POINTS
