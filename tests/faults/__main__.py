@@ -16,26 +16,27 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from deploy.local.system import System
+from deploy.local.failures import Unavailable
+from tests.faults.ground import Ground, Layout, laid_out
 from tests.faults.nemesis import FAULTS
 from tests.faults.nemesis.fault import Fault
-from tests.faults.run import Result, run, system
+from tests.faults.run import Result, run
 
 console = Console()
 
 
-class Systems:
+class Grounds:
     """Started when first asked for, and used until something was wrong in one."""
 
     def __init__(self) -> None:
-        self._open: dict[int, tuple[ExitStack, System]] = {}
+        self._open: dict[Layout, tuple[ExitStack, Ground]] = {}
 
-    def get(self, mongo_nodes: int) -> System:
-        if mongo_nodes not in self._open:
+    def get(self, layout: Layout) -> Ground:
+        if layout not in self._open:
             self.close()  # one at a time: they share a machine
             stack = ExitStack()
-            self._open[mongo_nodes] = stack, stack.enter_context(system(mongo_nodes))
-        return self._open[mongo_nodes][1]
+            self._open[layout] = stack, stack.enter_context(laid_out(layout))
+        return self._open[layout][1]
 
     def close(self) -> None:
         while self._open:
@@ -60,22 +61,25 @@ def main(arguments: Sequence[str]) -> int:
 
 def strike_all(kinds: Iterable[type[Fault]], seeds: Iterable[int], folder: Path) -> list[Result]:
     """Each fault with each seed, one after the other."""
-    systems, results = Systems(), list[Result]()
+    grounds, results = Grounds(), list[Result]()
     try:
-        for kind in sorted(kinds, key=lambda kind: kind.mongo_nodes):
-            for seed in seeds:
-                results.append(_strike(systems, kind(seed), folder))
-                if results[-1].anomalies:
-                    systems.close()
+        for kind in sorted(kinds, key=lambda kind: str(kind.layout)):
+            try:
+                for seed in seeds:
+                    results.append(_strike(grounds, kind(seed), folder))
+                    if results[-1].anomalies:
+                        grounds.close()
+            except Unavailable as failure:
+                console.print(f"SKIPPED: {kind.name}: {failure}", markup=False)
     finally:
-        systems.close()
+        grounds.close()
     return results
 
 
-def _strike(systems: Systems, fault: Fault, folder: Path) -> Result:
+def _strike(grounds: Grounds, fault: Fault, folder: Path) -> Result:
     name = f"r{int(time.time()) % 10_000_000}-{fault.seed}"  # of its own in a system that is used again
     of_its_own = folder / f"{fault.name.replace(', ', '+')}-{fault.seed}"
-    result = asyncio.run(run(systems.get(fault.mongo_nodes), fault, name, of_its_own))
+    result = asyncio.run(run(grounds.get(fault.layout), fault, name, of_its_own))
     console.print(
         f"{fault.name} {fault.seed}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "
         f"caught up after {result.caught_up_after:.1f} s"

@@ -12,31 +12,25 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from deploy.local.failures import Died
+from deploy.local.failures import Died, DiskFull
 from deploy.local.processes import Child
 from deploy.local.system import System
 from shared.mongo import Client
 from tests.faults import observed
+from tests.faults.doors import Manner
+from tests.faults.ground import Ground
 from tests.faults.history import History
 from tests.faults.load import Load
 
-SESSION_S = 6.0
-"""The shortest session that Kafka allows: a worker that is silent for longer has lost its partitions."""
-PARTITIONS = 12
-ENVIRONMENT = {
-    "PRAXIS_SESSION_TIMEOUT": f"PT{SESSION_S:.0f}S",
-    "PRAXIS_PARTITIONS": str(PARTITIONS),
-    "PRAXIS_DEAD_LETTERS_AT_LEAST": "10000",
-}
-REPLICAS = {"membership": 2, "metrics": 4}
 POLL_S = 0.05
 
 
 class Arena:
     """Notes in the history whatever it does. One process is in one hand at a time."""
 
-    def __init__(self, system: System, client: Client, load: Load, history: History, rng: random.Random) -> None:
-        self.system, self.client, self.load, self.history, self.rng = system, client, load, history, rng
+    def __init__(self, ground: Ground, client: Client, load: Load, history: History, rng: random.Random) -> None:
+        self.system, self.client, self.load, self.history, self.rng = ground.system, client, load, history, rng
+        self.doors, self.disk = ground.doors, ground.disk
         self.since: observed.Mark
         """Where the run begins."""
         self._hands: dict[str, asyncio.Lock] = {}
@@ -67,8 +61,8 @@ class Arena:
             self._meant_to_run.add(name)
             try:
                 await asyncio.to_thread(self.system.start, name, wait=wait)
-            except Died as died:  # by another fault, or loudly by itself: then it is started again
-                self.history.note("died before it was ready", name=name, log=list(died.log)[-1:])
+            except (Died, DiskFull) as died:  # by another fault, or loudly by itself: then it is started again
+                self.history.note("died before it was ready", name=name, remedy=died.remedy, log=list(died.log)[-1:])
 
     async def freeze(self, name: str) -> None:
         self.history.note("frozen", name=name)
@@ -101,6 +95,9 @@ class Arena:
 
     async def heal(self, services: Mapping[str, int]) -> None:
         """Everything runs again, undisturbed."""
+        self.open_doors("kafka", "mongo", manner=Manner())
+        if self.disk:
+            self.disk.empty()
         for name in self.system.names:
             if is_frozen(self.system, name):
                 await self.thaw(name)
@@ -122,6 +119,12 @@ class Arena:
                 await self.start(name)
             elif wanted:
                 self._meant_to_run.add(name)
+
+    def open_doors(self, *engines: str, manner: Manner) -> None:
+        """The doors to all nodes of these engines treat what passes in this manner, from now on."""
+        for name, door in self.doors.items():
+            if name.partition("-")[0] in engines:
+                door.manner = manner
 
     def primary(self) -> str:
         """The name of the replica set's primary."""

@@ -30,6 +30,10 @@ class Kind(StrEnum):
     """Or a record from which figures are counted."""
     SILENT = "silent loss"
     """Somebody read on in a log that is not the one that was read, or did not say what to do."""
+    FAILED = "failed"
+    """Answered with an unexpected error (500) where nothing was to fail."""
+    GROWN = "grown"
+    """A process took more memory than it may."""
     STUCK = "stuck"
     """Still on its way although all is quiet."""
 
@@ -48,6 +52,7 @@ def check(history: History) -> list[Anomaly]:
     """Everything that is wrong, in the order in which a fact goes its way; an empty list as a rule."""
     parts = (
         _recorded,
+        _kept_small,
         _accounted_for,
         _numbered,
         _passed_on,
@@ -90,8 +95,22 @@ def _recorded(history: History) -> Iterator[Anomaly]:
                 yield Anomaly(Kind.DUPLICATE, where, f"{made['type']} is in events {times} times")
             elif outcome == "acknowledged" and not times:
                 yield Anomaly(Kind.LOST, where, f"{made['type']} is not in events")
-            elif outcome == "refused" and times:
-                yield Anomaly(Kind.PHANTOM, where, f"{made['type']} is in events although it was refused")
+            elif outcome in ("refused", "failed") and times:
+                yield Anomaly(Kind.PHANTOM, where, f"{made['type']} is in events although it was {outcome}")
+        if outcome == "failed" and not command.get("spoilt"):
+            yield Anomaly(Kind.FAILED, where, "was answered as an unexpected error, and it was not the one to fail")
+        elif outcome == "acknowledged" and command.get("spoilt"):
+            yield Anomaly(Kind.PHANTOM, where, "was acknowledged although it could not be carried out")
+
+
+def _kept_small(history: History) -> Iterator[Anomaly]:
+    """Where memory was watched, it stayed below what was allowed."""
+    largest: dict[str, Line] = {}
+    for line in history.nemesis:
+        if line["what"] == "memory" and line["mb"] > max(line["most"], largest.get(line["name"], {"mb": 0})["mb"]):
+            largest[line["name"]] = line
+    for name, line in largest.items():
+        yield Anomaly(Kind.GROWN, name, f"took {line['mb']} MB, and should take no more than {line['most']} MB")
 
 
 def _accounted_for(history: History) -> Iterator[Anomaly]:
@@ -104,7 +123,7 @@ def _accounted_for(history: History) -> Iterator[Anomaly]:
         for made in command["call"]["makes"]:
             if command["outcome"] == "unknown":
                 unheard[made["stream"], made["type"]].append(made)
-            if command["outcome"] != "refused" and named(made) in PASSED_ON:
+            if command["outcome"] not in ("refused", "failed") and named(made) in PASSED_ON:
                 passed_on.add((made["type"], _whose(made)))
         people_unheard += command["call"]["path"] == "/v1/people" and command["outcome"] == "unknown"
     for event in history.events:

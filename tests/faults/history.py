@@ -29,7 +29,7 @@ PARTS = (
 class History:
     """In memory while it is made or checked.
 
-    commands  key, call, began, ended, outcome (acknowledged, refused, unknown), positions
+    commands  key, call, began, ended, outcome (acknowledged, refused, failed, unknown), positions
     reads     after, shows, status, found: reads with `Praxis-After` while faults happened
     nemesis   at, what: what was done to the system
     planted   what the suite itself put on the topics: records that are facts, and records that are none

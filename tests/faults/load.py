@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import random
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -19,6 +19,7 @@ BETWEEN_S = 0.01
 """So that the processes under test get most of the machine."""
 ABANDONED = 0.1
 """The share of commands without an answer that are not sent again."""
+SPOILT = 0.1
 READ = 0.2
 """The share of acknowledged commands that are read back at once."""
 
@@ -39,6 +40,8 @@ class Load:
         self._idle = asyncio.Event()
         self._idle.set()
         self._focus: str | None = None
+        self.spoilt: Sequence[str] = ()
+        """Words of which each tenth command bears one in its key: it is to fail."""
 
     async def lay_groundwork(self) -> None:
         """What all commands build on: organisations, people, communities; then forms, innovations."""
@@ -116,7 +119,7 @@ class Load:
     async def _step(self, script: Script, rng: random.Random, responses: dict[str, int]) -> None:
         call = script.next(self._focus)
         line = await self._send(call, rng, abandoning=True)
-        if line["outcome"] == "unknown":
+        if line["outcome"] in ("unknown", "failed"):
             script.forget(call)
         if line["outcome"] != "acknowledged" or not call.shows:
             return
@@ -130,8 +133,16 @@ class Load:
         self, call: Call, rng: random.Random, *, after: Iterable[str] = (), abandoning: bool = False
     ) -> Line:
         self._sent += 1
-        key = f"{self._world.name}-{self._sent}"
-        line: Line = {"key": key, "call": asdict(call), "began": time.time(), "tries": 0, "statuses": []}
+        word = rng.choice(self.spoilt) if self.spoilt and rng.random() < SPOILT else ""
+        key = f"{self._world.name}-{self._sent}{word}"
+        line: Line = {
+            "key": key,
+            "spoilt": word,
+            "call": asdict(call),
+            "began": time.time(),
+            "tries": 0,
+            "statuses": [],
+        }
         headers = {"Idempotency-Key": f'"{key}"', "Praxis-After": ", ".join(after)}
         outcome: str | None = None
         answer: dict[str, Any] = {}
@@ -143,6 +154,8 @@ class Load:
                 outcome = "acknowledged"
             elif status is not None and 400 <= status < 500:
                 outcome = "refused"
+            elif status == 500:
+                outcome = "failed"
             elif self._given_up.is_set() or (abandoning and status is None and rng.random() < ABANDONED):
                 outcome = "unknown"
             else:

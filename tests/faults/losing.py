@@ -11,7 +11,8 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from shared.kafka import ensure_topics
 from tests.end_to_end.test_lost_topics import praxis
-from tests.faults.arena import PARTITIONS, Arena
+from tests.faults.arena import Arena
+from tests.faults.ground import PARTITIONS
 from tests.faults.history import Line
 from tests.faults.observed import WRITING, current, keep
 

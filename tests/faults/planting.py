@@ -1,5 +1,6 @@
 """Records that the suite itself puts on the topics: facts of a stream of its own in disorder, and what is no fact."""
 
+import asyncio
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -8,14 +9,17 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
-from tests.faults.arena import PARTITIONS, Arena
+from tests.faults.arena import Arena
 from tests.faults.commands import SATISFIED, day
+from tests.faults.ground import PARTITIONS
 from tests.faults.history import Line
 
 TOPIC = "feedback.events"
 COPIED = 5
 OVERSIZED = 1_000_000
 """Bytes: four times what is taken for a fact, and nearly what a topic takes (`max.message.bytes`)."""
+FLOODING, AT_ONCE = 20_000, 100
+"""Bytes of a record, and how many are sent together."""
 
 
 async def plant(arena: Arena) -> None:
@@ -29,6 +33,26 @@ async def plant(arena: Arena) -> None:
         await _copy(arena, producer)
     except KafkaError as problem:
         arena.history.note("could not plant", reason=repr(problem))
+    finally:
+        await producer.stop()
+
+
+async def flood(arena: Arena, size: int) -> None:
+    """One fact over and over, each time with much that no reader knows: in all so many bytes."""
+    community = f"{arena.history.about['run']}-planted-flood"
+    stream, key = f"feedback/community.{community}", f"community.{community}".encode()
+    data = _form(community)
+    value = json.dumps({**data, "not_known": "x" * FLOODING}).encode()
+    headers = _headers(stream, 1, "feedback-form-opened")
+    about = {"is_fact": True, "what": "a flood", "data": data, "id": f"planted-{community}-1"}
+    named = {"stream": stream, "version": 1, "type": "praxis.feedback-form-opened.v1"}
+    producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, enable_idempotence=True, acks="all")
+    await producer.start()
+    try:
+        for _ in range(size // FLOODING // AT_ONCE):
+            sent = [await producer.send(TOPIC, value, key=key, headers=headers) for _ in range(AT_ONCE)]
+            for one in await asyncio.gather(*sent):
+                arena.history.planted.append({**about, **named, "topic": TOPIC, "partition": one.partition} | _at(one))
     finally:
         await producer.stop()
 

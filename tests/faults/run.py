@@ -4,20 +4,17 @@ import asyncio
 import random
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
-from deploy.local.settings import Ports
-from deploy.local.system import System
 from shared.mongo import connect
-from tests.engines import temporary_home
 from tests.faults import observed
-from tests.faults.arena import ENVIRONMENT, REPLICAS, Arena
+from tests.faults.arena import Arena
 from tests.faults.check import Anomaly, check
 from tests.faults.commands import World
+from tests.faults.ground import Ground
 from tests.faults.history import History
 from tests.faults.load import Load
 from tests.faults.nemesis.fault import Fault
@@ -41,24 +38,13 @@ class Result:
     """Seconds from the end of the fault, of which healing is the first part, until all is in the views."""
 
 
-@contextmanager
-def system(mongo_nodes: int) -> Iterator[System]:
-    """A system with engines of its own, as the faults need it."""
-    with temporary_home() as home:
-        made = System(home, Ports.free(), mongo_nodes=mongo_nodes, replicas=REPLICAS, environment=ENVIRONMENT)
-        try:
-            made.up(engines_only=True)
-            yield made
-        finally:
-            made.down()
-
-
-async def run(system: System, fault: Fault, name: str, folder: Path) -> Result:
+async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
     """Strike the system once. It may be used again, if nothing was wrong: a run looks only at what is its own."""
+    system = ground.system
     history = History(about={"run": name, "fault": fault.name, "seed": fault.seed, "began": time.time()})
     client = connect(system.mongo)
     load = Load(system.gateway, World(name, CLIENTS), history, fault.seed)
-    arena = Arena(system, client, load, history, random.Random(f"{fault.name}/{fault.seed}"))
+    arena = Arena(ground, client, load, history, random.Random(f"{fault.name}/{fault.seed}"))
     supervising = asyncio.create_task(arena.supervise())
     try:
         await arena.shape(fault.services)

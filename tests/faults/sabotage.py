@@ -44,6 +44,7 @@ class Mistake:
 
 
 SINK, RELAY, WRITER = "shared/reading/sink.py", "shared/writing/relay.py", "shared/writing/writer.py"
+MONGO = "shared/mongo.py"
 MATCHED = '                {"_id": partition.number, "next": partition.stored, "settled": partition.settled},\n'
 MOVED = '{"$set": {"next": following, '
 
@@ -132,6 +133,30 @@ MISTAKES = (
             )
         ],
         [("kill-at-points", 0), ("both-away", 0)],
+    ),
+    Mistake(
+        "decide-again-after-unknown-commit",
+        "what may be committed is decided again, as if it had never been asked",
+        [
+            Change(
+                MONGO,
+                "            if is_known and not isinstance(problem, DriverFailed):\n                raise\n",
+                "            if not is_known:\n                UNKNOWN.add(id(session))\n            raise\n",
+            ),
+            Change(MONGO, "DUPLICATE_KEY = 11000\n", "DUPLICATE_KEY = 11000\nUNKNOWN: set[int] = set()\n"),
+            Change(
+                WRITER,
+                "        unit = await _Unit.load(self._db, session, batch)\n",
+                "        if id(session) in UNKNOWN:\n"
+                "            UNKNOWN.discard(id(session))\n"
+                "            for pending in batch:\n"
+                '                again = f"{pending.envelope.idempotency_key}-again"\n'
+                "                pending.envelope = replace(pending.envelope, idempotency_key=again)\n"
+                "        unit = await _Unit.load(self._db, session, batch)\n",
+            ),
+            Change(WRITER, "from shared.mongo import Client,", "from shared.mongo import UNKNOWN, Client,"),
+        ],
+        [("unknown-commit", 0), ("unknown-commit", 1)],
     ),
     Mistake(
         "relayed-backwards",

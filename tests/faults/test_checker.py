@@ -147,6 +147,18 @@ def _read_too_early(history: History) -> None:
     history.reads.append({**read, "fresh": False})
 
 
+def _an_unexpected_error(history: History) -> None:
+    history.commands.append(_command([], "failed", []))
+
+
+def _failed_and_stored(history: History) -> None:
+    history.commands[1] |= {"outcome": "failed", "positions": [], "spoilt": "-not-to-be-stored"}
+
+
+def _too_large(history: History) -> None:
+    history.note("memory", name="metrics", mb=249, most=248)
+
+
 def _missing_still(history: History) -> None:
     history.heads[0]["missing"] = [1]
 
@@ -194,6 +206,9 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_counted_twice, Kind.WRONG),
         (_left_behind, Kind.STUCK),
         (_read_too_early, Kind.STALE),
+        (_an_unexpected_error, Kind.FAILED),
+        (_failed_and_stored, Kind.PHANTOM),
+        (_too_large, Kind.GROWN),
         (_missing_still, Kind.UNSEEN),
         (_not_buried, Kind.LOST),
         (_read_on_in_another_log, Kind.SILENT),

@@ -11,13 +11,14 @@ from pathlib import Path
 import pytest
 
 from deploy.local.settings import REPOSITORY
-from deploy.local.system import System
 from tests.engines import skipped_where_unavailable
+from tests.faults.ground import Ground, Layout, laid_out
 from tests.faults.nemesis.engines import KafkaKilled
 from tests.faults.nemesis.fault import Fault
 from tests.faults.nemesis.services import KillAtPoints
 from tests.faults.nemesis.workers import OnlyAnotherTopic
-from tests.faults.run import run, system
+from tests.faults.nemesis.writers import UnknownCommit
+from tests.faults.run import run
 from tests.faults.sabotage import MISTAKES, Mistake, applied
 
 
@@ -31,19 +32,26 @@ class KafkaKilledOnce(KafkaKilled):
     strikes = 1
 
 
-RUNS = [KillInTheFold(4), OnlyAnotherTopic(0), KafkaKilledOnce(0)]
+class UnknownCommitOfOne(UnknownCommit):
+    """Connections are cut only: who has one node has no other primary."""
+
+    layout = Layout(doors=True)
+    cuts, deaths = 3, 0
+
+
+RUNS = [KillInTheFold(4), OnlyAnotherTopic(0), KafkaKilledOnce(0), UnknownCommitOfOne(1)]
 
 
 @pytest.fixture(scope="module")
-def disturbed() -> Iterator[System]:
-    with skipped_where_unavailable(), system(mongo_nodes=1) as made:
-        yield made
+def ground() -> Iterator[Ground]:
+    with skipped_where_unavailable(), laid_out(Layout(doors=True)) as ground:
+        yield ground
 
 
 @pytest.mark.parametrize("fault", RUNS, ids=lambda fault: fault.name)
-def test_nothing_is_lost_doubled_or_stale(fault: Fault, disturbed: System) -> None:
+def test_nothing_is_lost_doubled_or_stale(fault: Fault, ground: Ground) -> None:
     folder = Path(tempfile.mkdtemp(prefix="praxis-history-"))
-    result = asyncio.run(run(disturbed, fault, f"short-{fault.name}", folder))
+    result = asyncio.run(run(ground, fault, f"short-{fault.name}", folder))
     assert result.acknowledged > 100
     assert not result.anomalies, f"see {folder}: " + "\n".join(map(str, result.anomalies[:20]))
 

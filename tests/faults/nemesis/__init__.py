@@ -1,6 +1,6 @@
 """The faults: what is done to the system while clients write. Each by a name, alone; mixtures of them at the end."""
 
-from tests.faults.nemesis import engines, mixtures, people, relays, services, topics, workers
+from tests.faults.nemesis import disks, engines, mixtures, people, relays, services, slow, topics, workers, writers
 from tests.faults.nemesis.fault import Fault, Nothing
 
 FAULTS: dict[str, type[Fault]] = {
@@ -20,10 +20,21 @@ FAULTS: dict[str, type[Fault]] = {
         topics.TopicRecreated,
         topics.LogCut,
         people.MergeAndErase,
+        writers.UnknownCommit,
+        writers.FailingCommand,
+        relays.OnePartitionRefused,
+        slow.SlowKafka,
+        slow.SlowMongo,
+        disks.KafkaDiskFull,
+        disks.MongoDiskFull,
         mixtures.KafkaKilledAsServicesAre,
         mixtures.BadRecordsAsWorkersLeave,
         mixtures.TwoRelaysWithoutKafka,
         mixtures.PrimaryAsServicesAreKilled,
+        mixtures.SlowKafkaAsServicesAreKilled,
+        mixtures.SlowMongoAsWorkersLeave,
+        mixtures.OnePartitionRefusedToTwoRelays,
+        mixtures.UnknownCommitAsServicesAreKilled,
         engines.BothAwayForLong,
     )
 }

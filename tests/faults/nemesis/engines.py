@@ -8,6 +8,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from tests.faults.arena import Arena
+from tests.faults.ground import Layout
 from tests.faults.nemesis.fault import Fault
 
 
@@ -29,7 +30,7 @@ class Primary(Fault):
     """The primary of three is stepped down, then killed."""
 
     name = "primary"
-    mongo_nodes = 3
+    layout = Layout(mongo_nodes=3)
 
     async def strike(self, arena: Arena) -> None:
         await asyncio.sleep(arena.rng.uniform(0.5, 2))

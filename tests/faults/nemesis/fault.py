@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import ClassVar
 
 from tests.faults.arena import Arena
+from tests.faults.ground import Layout
 
 
 class Fault:
@@ -13,7 +14,7 @@ class Fault:
     name: ClassVar[str]
     services: Mapping[str, int] = {}
     """How many of a service run at first, where it is not one."""
-    mongo_nodes = 1
+    layout = Layout()
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

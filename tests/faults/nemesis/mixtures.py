@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from tests.faults.arena import Arena
+from tests.faults.ground import Layout
 from tests.faults.nemesis.engines import KafkaKilled, Primary
 from tests.faults.nemesis.fault import Fault
-from tests.faults.nemesis.relays import TwoRelays
+from tests.faults.nemesis.relays import OnePartitionRefused, TwoRelays
 from tests.faults.nemesis.services import KillServices
+from tests.faults.nemesis.slow import SlowKafka, SlowMongo
 from tests.faults.nemesis.topics import BadRecords
 from tests.faults.nemesis.workers import JoinAndLeave
+from tests.faults.nemesis.writers import UnknownCommit
 
 
 class Mixture(Fault):
@@ -37,7 +40,32 @@ class TwoRelaysWithoutKafka(Mixture):
     of = (TwoRelays, KafkaKilled)
 
 
+class SlowKafkaAsServicesAreKilled(Mixture):
+    name = "slow-kafka, kill-services"
+    layout = Layout(doors=True)
+    of = (SlowKafka, KillServices)
+
+
+class SlowMongoAsWorkersLeave(Mixture):
+    name = "slow-mongo, join-and-leave"
+    layout = Layout(doors=True)
+    of = (SlowMongo, JoinAndLeave)
+
+
+class OnePartitionRefusedToTwoRelays(Mixture):
+    name = "one-partition-refused, two-relays"
+    services: Mapping[str, int] = {"membership": 2}
+    layout = Layout(doors=True)
+    of = (OnePartitionRefused, TwoRelays)
+
+
+class UnknownCommitAsServicesAreKilled(Mixture):
+    name = "unknown-commit, kill-services"
+    layout = Layout(mongo_nodes=3, doors=True)
+    of = (UnknownCommit, KillServices)
+
+
 class PrimaryAsServicesAreKilled(Mixture):
     name = "primary, kill-services"
-    mongo_nodes = 3
+    layout = Layout(mongo_nodes=3)
     of = (Primary, KillServices)

@@ -7,8 +7,11 @@ from contextlib import suppress
 from pymongo.errors import PyMongoError
 
 from tests.faults.arena import Arena
+from tests.faults.doors import Manner
+from tests.faults.ground import PARTITIONS, Layout
 from tests.faults.nemesis.fault import Fault
 from tests.faults.nemesis.services import RELAY
+from tests.faults.refusing import PartitionRefused
 
 
 class TwoRelays(Fault):
@@ -43,3 +46,26 @@ class TwoRelays(Fault):
         await asyncio.gather(*frozen)
         for name in names:
             await arena.thaw(name)
+
+
+class OnePartitionRefused(Fault):
+    """Kafka refuses records of one partition for some seconds, by an error that is tried again or by one that is not.
+
+    Others go on as the batches do: those of a batch that failed are sent again with what has come since.
+    """
+
+    name = "one-partition-refused"
+    layout = Layout(doors=True)
+    ERRORS = {"not enough replicas": 19, "leader not available": 5, "invalid record": 87, "not authorised": 29}
+
+    async def strike(self, arena: Arena) -> None:
+        for number in range(2):
+            await asyncio.sleep(arena.rng.uniform(0.5, 1.5))
+            what = list(self.ERRORS)[(2 * self.seed + number + self.seed // 2) % len(self.ERRORS)]
+            partition = arena.rng.randrange(PARTITIONS)
+            manner = PartitionRefused(partition, self.ERRORS[what])
+            arena.open_doors("kafka", manner=manner)
+            await asyncio.sleep(arena.rng.uniform(4, 7))
+            arena.open_doors("kafka", manner=Manner())
+            batches = {"refused": manner.refused, "passed": manner.passed}
+            arena.history.note("partition refused", partition=partition, error=what, batches=batches)

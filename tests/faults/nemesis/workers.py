@@ -3,7 +3,8 @@
 import asyncio
 from collections.abc import Mapping
 
-from tests.faults.arena import SESSION_S, Arena
+from tests.faults.arena import Arena
+from tests.faults.ground import SESSION_S
 from tests.faults.nemesis.fault import Fault
 
 

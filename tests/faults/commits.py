@@ -1,0 +1,77 @@
+"""A manner of doors to MongoDB: answers to commits are lost, or the commits themselves."""
+
+import asyncio
+import struct
+from concurrent.futures import Future
+from typing import Any
+
+import bson
+
+from tests.faults.doors import Cut, Manner, Talk
+
+OP_MSG = 2013
+BODY = 21
+"""Where the command begins: after the header, the flags and the section's kind."""
+
+
+class CommitsCutOff(Manner):
+    """The next commit of a transaction of one database, and its repetitions by the driver, as often as is said.
+
+    Whoever commits is answered nothing: its connection is cut after `held` seconds. If `carried`, the server was given
+    the commit before that.
+    """
+
+    def __init__(self, database: str, *, carried: bool, times: int, held: float = 0.0) -> None:
+        self._database, self._carried, self._left, self._held = database, carried, times, held
+        self._databases: dict[bytes, str] = {}
+        self._session: bytes | None = None
+        self.met: Future[None] = Future()
+        """Done when the first has been met, before its connection is cut."""
+        self.over: Future[None] = Future()
+        """Done when the last has been met."""
+
+    async def asked(self, talk: Talk, message: bytes) -> bytes | None:
+        command = _command(message)
+        session = bytes(command["lsid"]["id"]) if "lsid" in command else None
+        if session is None:
+            return message
+        if command.get("startTransaction"):
+            self._databases[session] = command["$db"]
+        if "commitTransaction" not in command or not self._is_meant(session):
+            return message
+        self._session = session
+        self._left -= 1
+        if self._left == 0 and not self.over.done():
+            self.over.set_result(None)
+        if not self.met.done():
+            self.met.set_result(None)
+        if self._carried:
+            talk.noted[self] = True
+            return message
+        await self._cut()
+        return None
+
+    async def answered(self, talk: Talk, message: bytes) -> bytes | None:
+        if self in talk.noted:
+            await self._cut()
+        return message
+
+    def _is_meant(self, session: bytes) -> bool:
+        if self._left == 0:
+            return False
+        if self._session is not None:
+            return session == self._session
+        return self._databases.get(session) == self._database
+
+    async def _cut(self) -> None:
+        held, self._held = self._held, 0.0
+        await asyncio.sleep(held)
+        raise Cut
+
+
+def _command(message: bytes) -> dict[str, Any]:
+    (code,) = struct.unpack_from("<i", message, 12)
+    if code != OP_MSG or message[BODY - 1] != 0:
+        return {}
+    (length,) = struct.unpack_from("<i", message, BODY)
+    return bson.decode(message[BODY : BODY + length])

@@ -1,0 +1,82 @@
+"""Faults of the writers: the outcome of a commit stays unknown, and commands fail."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import Future
+
+from tests.faults.arena import Arena
+from tests.faults.commits import CommitsCutOff
+from tests.faults.doors import Manner
+from tests.faults.ground import Layout
+from tests.faults.nemesis.fault import Fault
+
+DATABASES = ("membership", "convenings", "metrics")
+
+
+class UnknownCommit(Fault):
+    """The connection is cut, or the primary of three dies, in a commit: the server never has it, or is not heard.
+
+    The driver commits again by itself, once: that is cut off as well, so that the rest is for the service to do.
+    """
+
+    name = "unknown-commit"
+    layout = Layout(mongo_nodes=3, doors=True)
+    cuts, deaths = 6, 1
+
+    async def strike(self, arena: Arena) -> None:
+        for number in range(self.cuts):
+            await self._cut(arena, DATABASES[number % len(DATABASES)], carried=(number + self.seed) % 4 != 0)
+        for number in range(self.deaths):
+            await self._die(arena, DATABASES[(self.seed + number) % 2], carried=(self.seed + number) % 3 != 0)
+
+    async def _cut(self, arena: Arena, database: str, *, carried: bool) -> None:
+        await asyncio.sleep(arena.rng.uniform(0.2, 0.6))
+        manner = CommitsCutOff(database, carried=carried, times=arena.rng.randint(2, 4))
+        arena.open_doors("mongo", manner=manner)
+        await _within(arena, 10, manner.over, f"commits of {database} cut off", carried=carried)
+        arena.open_doors("mongo", manner=Manner())
+
+    async def _die(self, arena: Arena, database: str, *, carried: bool) -> None:
+        primary = await asyncio.to_thread(arena.primary)
+        manner = CommitsCutOff(database, carried=carried, times=2, held=2.0)
+        arena.open_doors("mongo", manner=manner)
+        await _within(arena, 10, manner.met, f"a commit of {database} held up", carried=carried)
+        await arena.kill(primary)
+        await _within(arena, 10, manner.over, "it was committed again", carried=carried)
+        arena.open_doors("mongo", manner=Manner())
+        await asyncio.sleep(arena.rng.uniform(1, 3))
+        await arena.start(primary)
+
+
+class FailingCommand(Fault):
+    """Each tenth command fails unexpectedly: in being decided, or in being stored, for MongoDB refuses its receipt."""
+
+    name = "failing-command"
+    words: Sequence[str] = ("-not-to-be-decided", "-not-to-be-stored")
+
+    async def strike(self, arena: Arena) -> None:
+        decided, stored = self.words
+        for service in ("membership", "convenings"):
+            await arena.stop(service)
+            await arena.start(service, fail=f"writer.deciding:fail@{decided}")
+            refused = {"_id": {"$not": {"$regex": stored}}}
+            await arena.client[service].command({"collMod": "receipts", "validator": refused})
+        arena.history.note("commands fail", words=self.words)
+        arena.load.spoilt = self.words
+        await asyncio.sleep(6)
+        arena.load.spoilt = ()
+        await arena.load.pause()  # those that were begun are answered
+        for service in ("membership", "convenings"):
+            await arena.client[service].command({"collMod": "receipts", "validator": {}})
+            await arena.stop(service)
+            await arena.start(service)
+        await arena.load.all()
+
+
+async def _within(arena: Arena, seconds: float, met: Future[None], what: str, *, carried: bool) -> None:
+    """Wait for it, and note it, or that it did not come."""
+    try:
+        await asyncio.wait_for(asyncio.wrap_future(met), seconds)
+        arena.history.note(what, carried=carried)
+    except TimeoutError:
+        arena.history.note(f"did not happen: {what}")
