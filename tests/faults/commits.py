@@ -15,15 +15,17 @@ BODY = 21
 
 
 class CommitsCutOff(Manner):
-    """The next commit of a transaction of one database, and its repetitions by the driver, as often as is said.
+    """The next commit of a transaction that stores into one collection, and its repetitions, as often as is said.
 
     Whoever commits is answered nothing: its connection is cut after `held` seconds. If `carried`, the server was given
     the commit before that.
     """
 
-    def __init__(self, database: str, *, carried: bool, times: int, held: float = 0.0) -> None:
-        self._database, self._carried, self._left, self._held = database, carried, times, held
-        self._databases: dict[bytes, str] = {}
+    def __init__(self, place: str, *, carried: bool, times: int, held: float = 0.0) -> None:
+        """`place` is `database.collection`."""
+        self._place, self._carried, self._left, self._held = place, carried, times, held
+        self._storing: set[bytes] = set()
+        """The sessions whose transaction does."""
         self._session: bytes | None = None
         self.met: Future[None] = Future()
         """Done when the first has been met, before its connection is cut."""
@@ -36,7 +38,9 @@ class CommitsCutOff(Manner):
         if session is None:
             return message
         if command.get("startTransaction"):
-            self._databases[session] = command["$db"]
+            self._storing.discard(session)
+        if self._place in (f"{command['$db']}.{command.get(how)}" for how in ("insert", "update")):
+            self._storing.add(session)
         if "commitTransaction" not in command or not self._is_meant(session):
             return message
         self._session = session
@@ -61,7 +65,7 @@ class CommitsCutOff(Manner):
             return False
         if self._session is not None:
             return session == self._session
-        return self._databases.get(session) == self._database
+        return session in self._storing
 
     async def _cut(self) -> None:
         held, self._held = self._held, 0.0

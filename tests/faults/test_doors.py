@@ -65,9 +65,9 @@ COMMIT = {"commitTransaction": 1, "$db": "admin"}
 
 
 @pytest.mark.parametrize("carried", [True, False])
-def test_commits_of_one_database_are_cut_off_as_often_as_is_said(carried: bool) -> None:
+def test_commits_to_one_collection_are_cut_off_as_often_as_is_said(carried: bool) -> None:
     async def strike() -> None:
-        manner, talk = CommitsCutOff("membership", carried=carried, times=2), Talk(bytearray().extend)
+        manner, talk = CommitsCutOff("membership.events", carried=carried, times=2), Talk(bytearray().extend)
         await manner.asked(talk, to_mongo(b"mine", **BEGUN))
         await manner.asked(talk, to_mongo(b"other", **{**BEGUN, "$db": "metrics"}))
         assert await manner.asked(talk, to_mongo(b"other", **COMMIT)) == to_mongo(b"other", **COMMIT)

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Sequence
 from concurrent.futures import Future
 
+from shared.views.builds import FIRST
 from tests.faults.arena import Arena
 from tests.faults.commits import CommitsCutOff
 from tests.faults.doors import Manner
 from tests.faults.ground import Layout
 from tests.faults.nemesis.fault import Fault
 
-DATABASES = ("membership", "convenings", "metrics")
+PLACES = ("membership.receipts", "convenings.receipts", f"metrics.{FIRST.partitions}")
+"""What is stored with every command, and with everything that is folded."""
 
 
 class UnknownCommit(Fault):
@@ -25,22 +27,22 @@ class UnknownCommit(Fault):
 
     async def strike(self, arena: Arena) -> None:
         for number in range(self.cuts):
-            await self._cut(arena, DATABASES[number % len(DATABASES)], carried=(number + self.seed) % 4 != 0)
+            await self._cut(arena, PLACES[number % len(PLACES)], carried=(number + self.seed) % 4 != 0)
         for number in range(self.deaths):
-            await self._die(arena, DATABASES[(self.seed + number) % 2], carried=(self.seed + number) % 3 != 0)
+            await self._die(arena, PLACES[(self.seed + number) % 2], carried=(self.seed + number) % 3 != 0)
 
-    async def _cut(self, arena: Arena, database: str, *, carried: bool) -> None:
+    async def _cut(self, arena: Arena, place: str, *, carried: bool) -> None:
         await asyncio.sleep(arena.rng.uniform(0.2, 0.6))
-        manner = CommitsCutOff(database, carried=carried, times=arena.rng.randint(2, 4))
+        manner = CommitsCutOff(place, carried=carried, times=arena.rng.randint(2, 4))
         arena.open_doors("mongo", manner=manner)
-        await _within(arena, 10, manner.over, f"commits of {database} cut off", carried=carried)
+        await _within(arena, 10, manner.over, f"commits to {place} cut off", carried=carried)
         arena.open_doors("mongo", manner=Manner())
 
-    async def _die(self, arena: Arena, database: str, *, carried: bool) -> None:
+    async def _die(self, arena: Arena, place: str, *, carried: bool) -> None:
         primary = await asyncio.to_thread(arena.primary)
-        manner = CommitsCutOff(database, carried=carried, times=2, held=2.0)
+        manner = CommitsCutOff(place, carried=carried, times=2, held=2.0)
         arena.open_doors("mongo", manner=manner)
-        await _within(arena, 10, manner.met, f"a commit of {database} held up", carried=carried)
+        await _within(arena, 10, manner.met, f"a commit to {place} held up", carried=carried)
         await arena.kill(primary)
         await _within(arena, 10, manner.over, "it was committed again", carried=carried)
         arena.open_doors("mongo", manner=Manner())
