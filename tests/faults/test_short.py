@@ -17,7 +17,7 @@ from tests.faults.nemesis.engines import KafkaKilled
 from tests.faults.nemesis.fault import Fault
 from tests.faults.nemesis.services import KillAtPoints
 from tests.faults.nemesis.workers import OnlyAnotherTopic
-from tests.faults.nemesis.writers import UnknownCommit
+from tests.faults.nemesis.writers import FailingCommand, UnknownCommit
 from tests.faults.run import run
 from tests.faults.sabotage import MISTAKES, Mistake, applied
 
@@ -39,7 +39,7 @@ class UnknownCommitOfOne(UnknownCommit):
     cuts, deaths = 3, 0
 
 
-RUNS = [KillInTheFold(4), OnlyAnotherTopic(0), KafkaKilledOnce(0), UnknownCommitOfOne(1)]
+RUNS = [KillInTheFold(4), OnlyAnotherTopic(0), KafkaKilledOnce(0), UnknownCommitOfOne(1), FailingCommand(0)]
 
 
 @pytest.fixture(scope="module")
