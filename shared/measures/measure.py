@@ -51,12 +51,12 @@ class Measure:
     version: int = 1
     record: type[Record] | None = None
     contributions: Callable[[Any], Iterable[Contribution]] | None = None
-    rests_on: tuple[str, ...] = ()
+    rests_on: frozenset[str] = frozenset()
     """The fields of the record that `contributions` reads; all of them, where none is named."""
 
-    def is_untouched(self, before: Record, after: Record) -> bool:
-        """Whether nothing changed that it rests on, so that the record contributes what it did."""
-        return bool(self.rests_on) and all(getattr(before, name) is getattr(after, name) for name in self.rests_on)
+    def is_untouched(self, changed: AbstractSet[str]) -> bool:
+        """Whether a change of these fields leaves what the record contributes."""
+        return bool(self.rests_on) and self.rests_on.isdisjoint(changed)
 
 
 class Figure(BaseModel):

@@ -65,7 +65,7 @@ MEMBERS = Measure(
     by=("role", "how", "organisation", "service", "profession"),
     record=ParticipationRecord,
     contributions=_members,
-    rests_on=("memberships", "affiliations"),
+    rests_on=frozenset({"memberships", "affiliations"}),
 )
 
 
@@ -85,7 +85,7 @@ COMPLETIONS = Measure(
     mechanisms=("developing",),
     record=ParticipationRecord,
     contributions=_completions,
-    rests_on=("completed_on",),
+    rests_on=frozenset({"completed_on"}),
 )
 
 DISTINCT_MEMBERS = Measure(

@@ -26,7 +26,7 @@ PARTICIPANTS = Measure(
     by=("organisation", "service", "profession"),
     record=ParticipationRecord,
     contributions=_participants,
-    rests_on=("attended", "affiliations"),
+    rests_on=frozenset({"attended", "affiliations"}),
 )
 
 DISTINCT_PARTICIPANTS = Measure(
@@ -72,7 +72,7 @@ ATTENDANCES = Measure(
     by=("convening", "organisation"),
     record=ParticipationRecord,
     contributions=_attendances,
-    rests_on=("attended", "affiliations"),
+    rests_on=frozenset({"attended", "affiliations"}),
 )
 
 
@@ -94,7 +94,7 @@ FIRST_RECORDED = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=_first_recorded,
-    rests_on=("attended",),
+    rests_on=frozenset({"attended"}),
 )
 
 
@@ -122,7 +122,7 @@ REGISTRATIONS = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=_registrations,
-    rests_on=("registered",),
+    rests_on=frozenset({"registered"}),
 )
 
 
@@ -145,7 +145,7 @@ REGISTERED_AND_CAME = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=lambda record: _came_registered(record, registered=True),
-    rests_on=("attended", "registered"),
+    rests_on=frozenset({"attended", "registered"}),
 )
 
 WALK_INS = Measure(
@@ -159,7 +159,7 @@ WALK_INS = Measure(
     by=("convening",),
     record=ParticipationRecord,
     contributions=lambda record: _came_registered(record, registered=False),
-    rests_on=("attended", "registered"),
+    rests_on=frozenset({"attended", "registered"}),
 )
 
 SHOW_UP = Measure(

@@ -42,9 +42,14 @@ class Record(Struct, frozen=True, omit_defaults=True):
 
     def changes_from(self, before: Self) -> tuple[dict[str, Any], list[str]]:
         """The fields that are others than before, as they are stored, and those that are not known any more."""
-        other = [name for name in self.__struct_fields__ if getattr(self, name) is not getattr(before, name)]
-        stored = self.to_store()
-        return {name: stored[name] for name in other if name in stored}, [name for name in other if name not in stored]
+        others, stored = self.others_than(before), self.to_store()
+        return {name: stored[name] for name in others if name in stored}, [
+            name for name in others if name not in stored
+        ]
+
+    def others_than(self, before: Self) -> set[str]:
+        """The fields whose values are other objects than before."""
+        return {name for name in self.__struct_fields__ if getattr(self, name) is not getattr(before, name)}
 
     def to_store(self) -> dict[str, Any]:
         """Plain names and values, as MongoDB and JSON take them; nothing stands for what is not known."""

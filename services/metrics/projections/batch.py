@@ -44,9 +44,10 @@ class Held:
 
     def after(self, record: Record, seen: Mapping[str, int]) -> "Held":
         """What it is with more facts. What a measure added stays, where nothing changed that it rests on."""
+        changed = record.others_than(self.record)
         added = {
             measure.name: self.added.get(measure.name, {})
-            if measure.is_untouched(self.record, record)
+            if measure.is_untouched(changed)
             else contributions(record, measure)
             for measure in _of(record)
         }

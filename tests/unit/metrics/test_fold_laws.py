@@ -167,7 +167,7 @@ def test_a_measure_rests_on_nothing_but_what_it_says(batches: list[list[Recorded
     for held in remembered(batches).held.values():
         record = held.record
         for measure in SUMMED.get(type(record), []):
-            unread = {f.name for f in fields(record) if not f.required} - set(measure.rests_on)
+            unread = {f.name for f in fields(record) if not f.required} - measure.rests_on
             if measure.rests_on and unread:
                 bare = type(record)(**{f.name: getattr(record, f.name) for f in fields(record) if f.name not in unread})
                 assert contributions(bare, measure) == contributions(record, measure), measure.name
