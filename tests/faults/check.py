@@ -253,11 +253,24 @@ def _kept(history: History) -> Iterator[Anomaly]:
     for line in _facts(history):
         if "/community." in line["stream"]:
             of_community[line["stream"].partition("/")[2]].append(line)
+    for record in history.records:
+        if "seen" in record and record["seen"] != (last := _last(record["positions"])):
+            yield Anomaly(Kind.WRONG, record["id"], f"it has seen {record['seen']}, and its facts are up to {last}")
     held = {record["id"]: _said(record) for record in history.records if "value" in record}
     for facts in of_community.values():
         for id, said in kept(facts).items():
             if id in held and held[id] != said:
                 yield Anomaly(Kind.WRONG, id, f"it says {_unlike(held[id], said)}")
+
+
+def _last(positions: Sequence[str]) -> dict[str, int]:
+    """Topic -> the last version: what comes below it is late, and has its record folded again."""
+    last: dict[str, int] = {}
+    for position in positions:
+        stream, _, version = position.rpartition("@")
+        topic = stream.partition("/")[0]
+        last[topic] = max(int(version), last.get(topic, 0))
+    return last
 
 
 def _said(record: Line) -> Any:

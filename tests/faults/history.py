@@ -34,7 +34,7 @@ class History:
     nemesis   at, what: what was done to the system
     planted   what the suite itself put on the topics: records that are facts, and records that are none
     events    the services' own facts      kafka, dead   records on the topics
-    records   id, kind, scope, positions, value         sums, heads   as metrics holds them
+    records   id, kind, scope, positions, seen, value         sums, heads   as metrics holds them
     outbox    what was left to be relayed
     losses    reader, topic, how, said, went_back, changed: topics that were lost, and what came of it
     """

@@ -89,9 +89,9 @@ async def observe(client: Client, kafka: str, since: Mark, run: str, history: Hi
     scope = {"$or": [{"scope": {"$regex": rf"\.{run}-"}}, {"scope": {"$gte": since.person, "$lt": "person/"}}]}
     db = client["metrics"]
     build = await current(db)
-    async for record in db[build.records].find(scope, {"kind": 1, "scope": 1, "value": 1, "facts": 1}):
+    async for record in db[build.records].find(scope, {"kind": 1, "scope": 1, "seen": 1, "value": 1, "facts": 1}):
         positions = [fact.partition(" ")[0].replace("@", f"/{record['scope']}@") for fact in record["facts"]]
-        said = {name: record[name] for name in ("kind", "scope", "value")}
+        said = {name: record[name] for name in ("kind", "scope", "seen", "value")}
         history.records.append({"id": record["_id"], "positions": positions, **said})
     async for line in db[build.sums].find(scope, {"_id": 0}):
         history.sums.append(line)

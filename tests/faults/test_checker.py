@@ -51,6 +51,14 @@ def test_a_history_that_is_as_it_must_be() -> None:
     assert check(a_history()) == []
 
 
+def test_a_record_that_was_overwritten_by_who_knew_less_of_it() -> None:
+    history = a_history()
+    history.records[0] |= {"seen": {"membership": 1}}
+    assert check(history) == []
+    history.records[0] |= {"seen": {}}
+    assert {anomaly.kind for anomaly in check(history)} == {Kind.WRONG}
+
+
 def test_facts_that_came_first_to_a_log_that_was_lost_are_not_reordered_by_coming_later_to_the_next() -> None:
     history = a_history()
     again = [{**line, "log": 2, "offset": 9 - line["offset"]} for line in history.kafka]
