@@ -44,7 +44,7 @@ class Mistake:
 
 
 SINK, RELAY, WRITER = "shared/reading/sink.py", "shared/writing/relay.py", "shared/writing/writer.py"
-MONGO = "shared/mongo.py"
+MONGO, FOLD = "shared/mongo.py", "services/metrics/fold.py"
 MATCHED = '                {"_id": partition.number, "next": partition.stored, "settled": partition.settled},\n'
 MOVED = '{"$set": {"next": following, '
 
@@ -53,12 +53,18 @@ MISTAKES = (
         "no-comparison",
         "the partition's document is written whatever its offsets are",
         [Change(SINK, MATCHED, '                {"_id": partition.number},\n')],
-        [("only-another-topic", 0), ("paused-worker", 0)],
+        [("only-another-topic", 1), ("only-another-topic", 3), ("paused-worker", 0)],
     ),
     Mistake(
         "own-topics-only",
-        "only the offsets of the batch's own topics are compared and moved",
+        "only the offsets of the batch's own topics are compared and moved, and records are stored whole",
         [
+            # where only what changed is set, each topic as a rule sets fields of its own
+            Change(
+                FOLD,
+                "known, gone = after.record.changes_from(before.record)",
+                "known, gone = after.record.to_store(), ()",
+            ),
             Change(
                 SINK,
                 MATCHED,
@@ -156,7 +162,7 @@ MISTAKES = (
             ),
             Change(WRITER, "from shared.mongo import Client,", "from shared.mongo import UNKNOWN, Client,"),
         ],
-        [("unknown-commit", 0), ("unknown-commit", 1)],
+        [("unknown-commit", 1), ("unknown-commit", 3)],
     ),
     Mistake(
         "relayed-backwards",

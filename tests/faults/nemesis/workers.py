@@ -1,11 +1,15 @@
 """Faults of the workers of metrics: they sleep, join and leave."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 
 from tests.faults.arena import Arena
 from tests.faults.ground import SESSION_S
 from tests.faults.nemesis.fault import Fault
+
+ENOUGH, LONGEST_S = 200, 15
+"""Commands, and seconds that they may take."""
 
 
 class PausedWorker(Fault):
@@ -38,7 +42,7 @@ class OnlyAnotherTopic(Fault):
     name = "only-another-topic"
 
     async def strike(self, arena: Arena) -> None:
-        await asyncio.sleep(3)
+        await _written(arena)
         await arena.load.pause()
         await arena.settled()
         if self.seed % 2:
@@ -46,15 +50,22 @@ class OnlyAnotherTopic(Fault):
         await arena.start("metrics-2")  # beside a sleeping one it has no partitions before that one's session has ended
         await asyncio.sleep(1)
         await arena.load.only("membership")
-        await asyncio.sleep(3)
+        await _written(arena)
         await arena.load.pause()
         await arena.settled()
         if self.seed % 2:
             await arena.thaw("metrics")
         await arena.stop("metrics-2")
         await arena.load.only("convenings")
-        await asyncio.sleep(3)
+        await _written(arena)
         await arena.load.all()
+
+
+async def _written(arena: Arena) -> None:
+    """Until so much was written that each of a few records is met, however busy the machine is."""
+    before, deadline = len(arena.history.acknowledged()), time.monotonic() + LONGEST_S
+    while len(arena.history.acknowledged()) - before < ENOUGH and time.monotonic() < deadline:  # noqa: ASYNC110 - nobody rings
+        await asyncio.sleep(0.2)
 
 
 class JoinAndLeave(Fault):

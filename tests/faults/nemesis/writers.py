@@ -1,8 +1,9 @@
 """Faults of the writers: the outcome of a commit stays unknown, and commands fail."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
+from typing import Any
 
 from shared.views.builds import FIRST
 from tests.faults.arena import Arena
@@ -58,21 +59,25 @@ class FailingCommand(Fault):
 
     async def strike(self, arena: Arena) -> None:
         decided, stored = self.words
-        for service in ("membership", "convenings"):
-            await arena.stop(service)
-            await arena.start(service, fail=f"writer.deciding:fail@{decided}")
-            refused = {"_id": {"$not": {"$regex": stored}}}
-            await arena.client[service].command({"collMod": "receipts", "validator": refused})
+        refused = {"_id": {"$not": {"$regex": stored}}}
+        await self._prepare(arena, refused, fail=f"writer.deciding:fail@{decided}")
         arena.history.note("commands fail", words=self.words)
         arena.load.spoilt = self.words
         await asyncio.sleep(6)
         arena.load.spoilt = ()
         await arena.load.pause()  # those that were begun are answered
-        for service in ("membership", "convenings"):
-            await arena.client[service].command({"collMod": "receipts", "validator": {}})
-            await arena.stop(service)
-            await arena.start(service)
+        await self._prepare(arena, {}, fail=None)
         await arena.load.all()
+
+    async def _prepare(self, arena: Arena, validator: Mapping[str, Any], *, fail: str | None) -> None:
+        """Both services start anew with this fail point, and MongoDB takes receipts that are so."""
+
+        async def prepare(service: str) -> None:
+            await arena.stop(service)
+            await arena.start(service, fail=fail)
+            await arena.client[service].command({"collMod": "receipts", "validator": validator})
+
+        await asyncio.gather(*map(prepare, ("membership", "convenings")))
 
 
 async def _within(arena: Arena, seconds: float, met: Future[None], what: str, *, carried: bool) -> None:
