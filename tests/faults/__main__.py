@@ -82,7 +82,7 @@ def _strike(grounds: Grounds, fault: Fault, folder: Path) -> Result:
     result = asyncio.run(run(grounds.get(fault.layout), fault, name, of_its_own))
     console.print(
         f"{fault.name} {fault.seed}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "
-        f"caught up after {result.caught_up_after:.1f} s"
+        f"at most {result.longest_without_progress:.1f} s without progress, caught up after {result.caught_up_after:.1f} s"
     )
     for anomaly in result.anomalies[:10]:
         console.print(f"  {anomaly}", markup=False)
@@ -93,7 +93,8 @@ def table(results: Sequence[Result]) -> Table:
     by_fault: defaultdict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_fault[result.fault].append(result)
-    shown = Table("Fault")
+    shown = Table()
+    shown.add_column("Fault", no_wrap=True, min_width=max(map(len, by_fault), default=0))
     for title in ("Runs", "Acknowledged", "Anomalies", "Longest without progress", "Longest to catch up"):
         shown.add_column(title, justify="right")
     for fault, runs in by_fault.items():
