@@ -44,7 +44,7 @@ class Mistake:
 
 
 SINK, RELAY, WRITER = "shared/reading/sink.py", "shared/writing/relay.py", "shared/writing/writer.py"
-MONGO, FOLD = "shared/mongo.py", "services/metrics/fold.py"
+MONGO = "shared/mongo.py"
 MATCHED = '                {"_id": partition.number, "next": partition.stored, "settled": partition.settled},\n'
 MOVED = '{"$set": {"next": following, '
 
@@ -57,14 +57,8 @@ MISTAKES = (
     ),
     Mistake(
         "own-topics-only",
-        "only the offsets of the batch's own topics are compared and moved, and records are stored whole",
+        "only the offsets of the batch's own topics are compared and moved",
         [
-            # where only what changed is set, each topic as a rule sets fields of its own
-            Change(
-                FOLD,
-                "known, gone = after.record.changes_from(before.record)",
-                "known, gone = after.record.to_store(), ()",
-            ),
             Change(
                 SINK,
                 MATCHED,
