@@ -82,7 +82,8 @@ def _strike(grounds: Grounds, fault: Fault, folder: Path) -> Result:
     result = asyncio.run(run(grounds.get(fault.layout), fault, name, of_its_own))
     console.print(
         f"{fault.name} {fault.seed}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "
-        f"at most {result.longest_without_progress:.1f} s without progress, caught up after {result.caught_up_after:.1f} s"
+        f"at most {result.longest_without_progress:.1f} s without progress, "
+        f"caught up after {result.caught_up_after:.1f} s"
     )
     for anomaly in result.anomalies[:10]:
         console.print(f"  {anomaly}", markup=False)
