@@ -93,11 +93,15 @@ async def note_not_understood(unit: Unit, letters: Sequence[DeadLetter]) -> None
         )
 
 
+AT_ONCE = 1_000
+"""Facts in one transaction: a fact may go on into many communities, each with a head of its own."""
+
+
 class KnownSink(Sink):
     """Rings the relay's doorbell after each commit, because that may have put facts into the outbox."""
 
     def __init__(self, client: Client, db: Database, committed: asyncio.Event) -> None:
-        super().__init__(client, db, ["membership"], KnownHere(), note_not_understood, cached=0)
+        super().__init__(client, db, ["membership"], KnownHere(), note_not_understood, cached=0, at_once=AT_ONCE)
         self._committed = committed
         self._one_at_a_time = asyncio.Lock()  # people of any partition are known in the same communities
 

@@ -174,12 +174,16 @@ class Sink:
         partitions: str = "partitions",
         cached: int = 0,
         discarded: Collection[Position] = (),
+        at_once: int = MOST_AT_ONCE,
     ) -> None:
-        """`discarded` are positions that somebody decided to do without: they are seen, and nothing is folded."""
+        """`discarded` are positions that somebody decided to do without: they are seen, and nothing is folded.
+
+        `at_once` is how many facts go into one transaction at most, which must end within MongoDB's limit.
+        """
         self._client, self._db, self._topics = client, db, tuple(topics)
         self._projection, self._bury, self._cached = projection, bury, cached
         self.heads, self.partitions = heads, partitions
-        self._discarded = frozenset(discarded)
+        self._discarded, self._at_once = frozenset(discarded), at_once
         self._trusted: dict[int, Partition] = {}
         self._room = asyncio.Semaphore(TRANSACTIONS)
 
@@ -212,7 +216,7 @@ class Sink:
             BeginsBeyond, Closed: nothing was folded.
             Halt: what stands before the record that must not be passed is folded, and nothing else.
         """
-        if sum(map(len, records.values())) > MOST_AT_ONCE:
+        if sum(map(len, records.values())) > self._at_once:
             for half in _halves(records):
                 await self.put(number, half)
             return
