@@ -93,19 +93,16 @@ async def note_not_understood(unit: Unit, letters: Sequence[DeadLetter]) -> None
         )
 
 
-AT_ONCE = 1_000
-"""Facts in one transaction: a fact may go on into many communities, each with a head of its own."""
-
-
 class KnownSink(Sink):
-    """Rings the relay's doorbell after each commit, because that may have put facts into the outbox."""
+    """Rings the relay's doorbell after each commit, because that may have put facts into the outbox.
+
+    One transaction at a time: people of any partition are known in the same communities.
+    """
 
     def __init__(self, client: Client, db: Database, committed: asyncio.Event) -> None:
-        super().__init__(client, db, ["membership"], KnownHere(), note_not_understood, cached=0, at_once=AT_ONCE)
+        super().__init__(client, db, ["membership"], KnownHere(), note_not_understood, cached=0, transactions=1)
         self._committed = committed
-        self._one_at_a_time = asyncio.Lock()  # people of any partition are known in the same communities
 
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:
-        async with self._one_at_a_time:
-            await super().put(number, records)
+        await super().put(number, records)
         self._committed.set()

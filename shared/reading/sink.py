@@ -174,18 +174,18 @@ class Sink:
         partitions: str = "partitions",
         cached: int = 0,
         discarded: Collection[Position] = (),
-        at_once: int = MOST_AT_ONCE,
+        transactions: int = TRANSACTIONS,
     ) -> None:
         """`discarded` are positions that somebody decided to do without: they are seen, and nothing is folded.
 
-        `at_once` is how many facts go into one transaction at most, which must end within MongoDB's limit.
+        `transactions` is how many partitions' are open at the same time.
         """
         self._client, self._db, self._topics = client, db, tuple(topics)
         self._projection, self._bury, self._cached = projection, bury, cached
         self.heads, self.partitions = heads, partitions
-        self._discarded, self._at_once = frozenset(discarded), at_once
+        self._discarded = frozenset(discarded)
         self._trusted: dict[int, Partition] = {}
-        self._room = asyncio.Semaphore(TRANSACTIONS)
+        self._room = asyncio.Semaphore(transactions)
 
     async def next_offsets(self, number: int) -> dict[str, int]:
         """Topic -> the offset to go on from, 0 where nothing was folded yet.
@@ -216,7 +216,7 @@ class Sink:
             BeginsBeyond, Closed: nothing was folded.
             Halt: what stands before the record that must not be passed is folded, and nothing else.
         """
-        if sum(map(len, records.values())) > self._at_once:
+        if sum(map(len, records.values())) > MOST_AT_ONCE:
             for half in _halves(records):
                 await self.put(number, half)
             return
@@ -237,7 +237,8 @@ class Sink:
             reason = repr(problem)[:LONGEST_REASON]
             trace = None if isinstance(problem, OF_A_DOCUMENT) else problem  # MongoDB's repeats the whole document
             log.error("fact.not_folded", partition=number, reason=reason, exc_info=trace)
-            folded = await self._commit(number, records, unfoldable=reason)
+            async with self._room:
+                folded = await self._commit(number, records, unfoldable=reason)
         _tell(number, folded)
 
     async def _commit(
