@@ -302,6 +302,18 @@ async def test_an_unknown_reference_may_still_be_on_its_way_while_the_service_is
     assert unknown_for_good.json()["type"] == "/problems/unknown-person"
 
 
+async def test_what_is_too_much_for_one_transaction_is_known_all_the_same(
+    own_database: str, membership: Membership, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.reading.sink.MOST_AT_ONCE", 2)
+    community = await membership.found_community()
+    stream = Stream("membership", "community", community)
+    await membership.tell(stream, *(community_founded() for _ in range(9)))
+    async with serving() as convenings:
+        async with asyncio.timeout(60):
+            await convenings.accept(f"{community}/convenings/spring", SCHEDULED)
+
+
 async def test_after_a_restart_it_reads_on_where_it_was(own_database: str, membership: Membership, kafka: str) -> None:
     community, person = await membership.found_community(), await membership.register_person()
     spring = f"{community}/convenings/spring"
