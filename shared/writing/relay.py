@@ -1,17 +1,22 @@
 """The relay: carries what the outbox holds to Kafka, in order of stream and version, and is its only publisher.
 
-A crash, or two relays at once, repeats messages and never loses one.
+A crash, or two relays at once, repeats messages and never loses one. What Kafka does not take holds up what is to come
+after it in the same place, and nothing else.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
+from aiokafka.partitioner import murmur2
 from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
@@ -22,8 +27,34 @@ from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES, RELAY_FA
 log = structlog.get_logger(__name__)
 
 AT_ONCE = 2_000
+MOST_UNDER_WAY = 10 * AT_ONCE
+"""More than one partition can hold up, so that the rest goes on; and bounded, where Kafka takes nothing."""
+LATE_AFTER_S = 1.0
+"""What Kafka has not acknowledged by then is no longer waited for by the rest."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 TELL_EVERY_S = 5.0
+LANES = 48
+"""A multiple of a topic's partitions, so that what shares a lane is on one partition."""
+
+Lane = tuple[str, int]
+"""Of a topic, what is sent one after the other."""
+
+
+@dataclass(frozen=True)
+class _Sending:
+    """What is under way to Kafka in a lane."""
+
+    messages: Sequence[Document]
+    acknowledged: asyncio.Task[None]
+
+
+@dataclass(frozen=True)
+class _Refusal:
+    """What Kafka did not take of a lane, which rests for a while."""
+
+    why: str
+    pause: float
+    until: float
 
 
 class Relay:
@@ -44,7 +75,13 @@ class Relay:
         self._bootstrap = bootstrap
         self._doorbell = committed
         self._held_back = held_back
-        self.last_failure: str | None = None
+        self._refused: dict[Lane, _Refusal] = {}
+        self._failure: str | None = None
+
+    @property
+    def last_failure(self) -> str | None:
+        """Why something does not come to Kafka."""
+        return next((refusal.why for refusal in self._refused.values()), self._failure)
 
     async def run(self) -> None:
         """Relay for ever; after any failure the producer is thrown away and all starts again from the outbox."""
@@ -61,10 +98,10 @@ class Relay:
                 )
                 try:
                     await producer.start()
-                    self.last_failure, pause = None, FIRST_PAUSE_S
+                    self._failure, pause = None, FIRST_PAUSE_S
                     await by_its_name(self._follow(producer))
                 except (KafkaError, PyMongoError, OSError) as problem:
-                    self.last_failure = repr(problem)
+                    self._failure = repr(problem)
                     RELAY_FAILURES.inc()
                     log.warning("relay.began_again", reason=repr(problem))
                 finally:
@@ -92,16 +129,28 @@ class Relay:
 
     async def _follow(self, producer: AIOKafkaProducer) -> None:
         after: Document | None = None
-        while True:
-            self._doorbell.clear()
-            batch = await self._outbox.find(self._due(after)).sort("_id").limit(AT_ONCE).to_list()
-            if batch:
-                with RELAY_SECONDS.time():
-                    await self._send(producer, batch)
-            elif after is None:  # a whole pass found nothing
-                await self._doorbell.wait()
-            # go on after the last key and wrap, so that a busy stream starves none
-            after = batch[-1]["_id"] if len(batch) == AT_ONCE else None
+        is_moving = False
+        under_way: dict[Lane, _Sending] = {}
+        passed_over: set[Lane] = set()
+        try:
+            while True:
+                if after is None:
+                    self._doorbell.clear()
+                    is_moving = False
+                    passed_over.clear()
+                batch = await self._outbox.find(self._due(after)).sort("_id").limit(AT_ONCE).to_list()
+                free = self._free(batch, under_way, passed_over)
+                with RELAY_SECONDS.time() if free else contextlib.nullcontext():
+                    is_moving |= await self._send(producer, free, under_way)
+                # go on after the last key and wrap, so that a busy stream starves none
+                after = batch[-1]["_id"] if len(batch) == AT_ONCE else None
+                if after is None and not is_moving:  # a whole pass found nothing that may be sent
+                    await self._doorbell.wait()
+        finally:
+            left = [sending.acknowledged for sending in under_way.values()]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     def _due(self, after: Document | None) -> Document:
         query: Document = {"_id": {"$gt": after}} if after else {}
@@ -109,25 +158,73 @@ class Relay:
             query["$nor"] = [{"_id": {"$gt": held_back[0], "$lt": held_back[1]}}]
         return query
 
-    async def _send(self, producer: AIOKafkaProducer, batch: Sequence[Document]) -> None:
-        sent = [
-            await producer.send(
-                message["topic"],
-                key=message["key"],
-                value=message["value"],
-                headers=[(name, value) for name, value in message["headers"]],
-            )
-            for message in batch
-        ]
-        failpoints.reached("relay.sent")
-        await asyncio.gather(*sent)
+    def _free(
+        self, batch: Sequence[Document], under_way: Mapping[Lane, _Sending], passed_over: set[Lane]
+    ) -> Mapping[Lane, list[Document]]:
+        """By lane, what may be sent now: nothing overtakes what is under way, or what Kafka did not take.
+
+        A lane that is passed over once is so for the rest of the pass, for more of the same stream may follow.
+        """
+        free: dict[Lane, list[Document]] = defaultdict(list)
+        now = asyncio.get_running_loop().time()
+        is_full = sum(len(sending.messages) for sending in under_way.values()) >= MOST_UNDER_WAY
+        passed_over.update(under_way, (lane for lane, refusal in self._refused.items() if now < refusal.until))
+        for message in batch:
+            lane = message["topic"], _lane(message["key"])
+            if is_full:
+                passed_over.add(lane)
+            if lane not in passed_over:
+                free[lane].append(message)
+        return free
+
+    async def _send(
+        self, producer: AIOKafkaProducer, free: Mapping[Lane, list[Document]], under_way: dict[Lane, _Sending]
+    ) -> bool:
+        """Send it, and delete what is acknowledged, also of what was sent before; false if there is nothing of either.
+
+        Raises:
+            KafkaError: some of it was not taken: the producer is of no use any more.
+        """
+        for lane, messages in free.items():
+            task = asyncio.create_task(_carry(producer, messages))
+            task.add_done_callback(lambda _: self._doorbell.set())  # nobody may be waiting for it any more
+            under_way[lane] = _Sending(messages, task)
+        if free:
+            await asyncio.wait([under_way[lane].acknowledged for lane in free], timeout=LATE_AFTER_S)
+        acknowledged, problem = list[Document](), None
+        for lane, sending in list(under_way.items()):
+            if not sending.acknowledged.done():
+                continue
+            del under_way[lane]
+            if failure := sending.acknowledged.exception():
+                problem = problem or failure
+                self._rest(lane, f"Kafka did not take {_place(sending.messages[0])}: {failure!r}")
+            else:
+                self._refused.pop(lane, None)
+                acknowledged += sending.messages
+        if acknowledged:
+            await self._delete(acknowledged)
+        if problem:
+            raise problem
+        return bool(free or acknowledged)
+
+    def _rest(self, lane: Lane, why: str) -> None:
+        """So that others are not disturbed all the time: each attempt that fails costs the producer of all."""
+        before = self._refused.get(lane)
+        pause = min(before.pause * 2, LONGEST_PAUSE_S) if before else FIRST_PAUSE_S
+        loop = asyncio.get_running_loop()
+        self._refused[lane] = _Refusal(why, pause, loop.time() + pause)
+        loop.call_later(pause, self._doorbell.set)
+
+    async def _delete(self, messages: Sequence[Document]) -> None:
         failpoints.reached("relay.acknowledged")
-        await self._outbox.delete_many({"_id": {"$in": [message["_id"] for message in batch]}})
+        await self._outbox.delete_many({"_id": {"$in": [message["_id"] for message in messages]}})
         failpoints.reached("relay.deleted")
-        for topic in {message["topic"] for message in batch}:
-            RELAYED.labels(topic).inc(sum(message["topic"] == topic for message in batch))
-        traces = telemetry.trace_ids(_traceparents(batch))
-        log.info("outbox.relayed", count=len(batch), first=_place(batch[0]), last=_place(batch[-1]), traces=traces)
+        for topic in {message["topic"] for message in messages}:
+            RELAYED.labels(topic).inc(sum(message["topic"] == topic for message in messages))
+        traces = telemetry.trace_ids(_traceparents(messages))
+        places = sorted(_place(message) for message in messages)
+        log.info("outbox.relayed", count=len(messages), first=places[0], last=places[-1], traces=traces)
 
     async def _watch(self) -> None:
         """Ring when another process has written to the outbox."""
@@ -142,6 +239,28 @@ class Relay:
         async with await self._outbox.watch(inserted) as changes:
             async for _ in changes:
                 self._doorbell.set()
+
+
+async def _carry(producer: AIOKafkaProducer, messages: Sequence[Document]) -> None:
+    """Send one lane's, and return once Kafka has acknowledged all of it."""
+    sent = [
+        await producer.send(
+            message["topic"],
+            key=message["key"],
+            value=message["value"],
+            headers=[(name, value) for name, value in message["headers"]],
+        )
+        for message in messages
+    ]
+    failpoints.reached("relay.sent")
+    await asyncio.gather(*sent)
+
+
+@lru_cache(maxsize=65_536)
+def _lane(key: bytes) -> int:
+    """As Kafka's own clients choose the partition, whose number is this modulo how many there are."""
+    lane: int = (murmur2(key) & 0x7FFFFFFF) % LANES
+    return lane
 
 
 async def _throw_away(producer: AIOKafkaProducer) -> None:

@@ -33,7 +33,7 @@ class Mark:
 
 async def mark(kafka: str) -> Mark:
     now = datetime.now().astimezone()
-    return Mark(now, f"person.{ULID.from_datetime(now)}".lower()[: len("person.") + 10], await _ends(kafka))
+    return Mark(now, f"person.{ULID.from_datetime(now)}".lower()[: len("person.") + 10], await ends_of(kafka))
 
 
 async def unsettled(client: Client) -> str | None:
@@ -109,7 +109,7 @@ async def keep(kafka: str, since: Mark, history: History) -> list[Line]:
     return dead
 
 
-async def _ends(kafka: str) -> dict[TopicPartition, int]:
+async def ends_of(kafka: str) -> dict[TopicPartition, int]:
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
     await consumer.start()
     try:
@@ -132,7 +132,7 @@ async def _partitions(consumer: AIOKafkaConsumer, topic: str) -> set[int]:
 async def _records(kafka: str, since: Mark) -> tuple[list[Line], list[Line]]:
     """The facts and the dead letters on the topics."""
     facts, dead = list[Line](), list[Line]()
-    ends = await _ends(kafka)
+    ends = await ends_of(kafka)
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka, max_partition_fetch_bytes=4 * 1024 * 1024)
     await consumer.start()
     try:

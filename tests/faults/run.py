@@ -11,8 +11,9 @@ from pathlib import Path
 
 from shared.mongo import connect
 from tests.faults import observed
+from tests.faults.anomaly import Anomaly
 from tests.faults.arena import Arena
-from tests.faults.check import Anomaly, check
+from tests.faults.check import check
 from tests.faults.commands import World
 from tests.faults.ground import Ground
 from tests.faults.history import History

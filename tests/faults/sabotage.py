@@ -112,9 +112,10 @@ MISTAKES = (
         [
             Change(
                 RELAY,
-                "        sent = [\n",
-                '        await self._outbox.delete_many({"_id": {"$in": [message["_id"] for message in batch]}})\n'
-                "        sent = [\n",
+                "            task = asyncio.create_task(_carry(producer, messages))\n",
+                '            ids = [message["_id"] for message in messages]\n'
+                '            await self._outbox.delete_many({"_id": {"$in": ids}})\n'
+                "            task = asyncio.create_task(_carry(producer, messages))\n",
             )
         ],
         [("kill-at-points", 1), ("kafka-killed", 0)],
@@ -163,6 +164,12 @@ MISTAKES = (
         "the relay publishes the latest first",
         [Change(RELAY, '.sort("_id")', '.sort("_id", -1)')],
         [("kafka-killed", 0)],
+    ),
+    Mistake(
+        "waits-for-all",
+        "the relay waits for all partitions before it goes on",
+        [Change(RELAY, "timeout=LATE_AFTER_S", "timeout=None")],
+        [("one-partition-refused", 0)],
     ),
     Mistake(
         "cache-trusted",

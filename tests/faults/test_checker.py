@@ -5,7 +5,8 @@ from copy import deepcopy
 
 import pytest
 
-from tests.faults.check import Kind, check
+from tests.faults.anomaly import Kind
+from tests.faults.check import check
 from tests.faults.commands import fact
 from tests.faults.history import History, Line
 
@@ -108,6 +109,21 @@ def test_a_community_that_was_not_told_of_a_merge_is_found() -> None:
     assert told == [f"lost write: {COMMUNITY}: membership/person.q@1 was passed on 0 times"]
 
 
+@pytest.mark.parametrize(
+    ("partition", "until", "within", "end"),
+    [(0, 14.0, 3.0, 2), (1, 12.0, 3.0, 2), (1, 14.0, None, 2), (1, 14.0, 3.0, 3)],
+    ids=["of the partition itself", "at the end", "where other things hold up", "that came in time"],
+)
+def test_facts_that_may_wait_or_do_not_are_not_held_up(
+    partition: int, until: float, within: float | None, end: int
+) -> None:
+    history = a_history()
+    _held_up_by_another_partition(history)
+    history.nemesis[-1] |= {"partition": partition, "until": until, "others_within": within}
+    history.nemesis[-1]["ends"][0][2] = end
+    assert check(history) == []
+
+
 def _without_the_last_event(history: History) -> None:
     del history.events[1], history.kafka[1], history.records[1], history.sums[:]
     history.heads[0]["head"] = 1
@@ -136,6 +152,13 @@ def _carried_backwards(history: History) -> None:
 
 def _not_carried(history: History) -> None:
     del history.kafka[1]
+
+
+def _held_up_by_another_partition(history: History) -> None:
+    for command in history.commands:
+        command["ended"] = 10.0
+    refusal = {"partition": 1, "error": "invalid record", "since": 9.0, "until": 14.0, "others_within": 3.0}
+    history.note("partition refused", **refusal, ends=[["membership.events", 0, 2], ["membership.events", 1, 0]])
 
 
 def _carried_without_being_recorded(history: History) -> None:
@@ -210,6 +233,7 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_not_folded, Kind.UNSEEN),
         (_carried_backwards, Kind.REORDERED),
         (_not_carried, Kind.LOST),
+        (_held_up_by_another_partition, Kind.HELD_UP),
         (_carried_without_being_recorded, Kind.PHANTOM),
         (_counted_twice, Kind.WRONG),
         (_left_behind, Kind.STUCK),

@@ -140,6 +140,42 @@ async def test_a_relay_whose_producer_fails_begins_again_from_the_outbox(
     assert first_times((await published(kafka, topic))["a"]) == list(range(1, 21))
 
 
+@pytest.mark.parametrize("answered", [True, False], ids=["refuses", "does not answer"])
+async def test_what_kafka_does_not_take_holds_up_nothing_of_other_partitions(
+    db: Database, kafka: str, topic: str, monkeypatch: pytest.MonkeyPatch, answered: bool
+) -> None:
+    taken = asyncio.Event()
+
+    class Refusing(AIOKafkaProducer):  # type: ignore[misc]  # aiokafka carries no types
+        async def send(self, topic: str, key: bytes, **words: Any) -> Any:
+            if key == b"a" and not taken.is_set():
+                if answered:
+                    raise KafkaError("not this one")
+                await taken.wait()
+            return await super().send(topic, key=key, **words)
+
+    monkeypatch.setattr(relaying, "AIOKafkaProducer", Refusing)
+    monkeypatch.setattr(relaying, "LATE_AFTER_S", 0.1)
+    monkeypatch.setattr(relaying, "AT_ONCE", 3)  # so that a stream is on several pages
+    async with relays(db, kafka) as (relay,):
+        for first in range(1, 21, 4):
+            await put(db, topic, "a", range(first, first + 4))
+            await put(db, topic, "b", range(first, first + 4))
+
+            async def has_gone_on() -> bool:
+                return await db.outbox.distinct("_id.stream") == ["a"]
+
+            await until(has_gone_on)
+        assert await db.outbox.count_documents({}) == 20
+        if answered:
+            assert relay.last_failure == "Kafka did not take a@1: KafkaError('not this one')"
+        taken.set()
+        await until_empty(db)
+        assert relay.last_failure is None
+    come = await published(kafka, topic)
+    assert first_times(come["a"]) == first_times(come["b"]) == list(range(1, 21))
+
+
 async def test_nothing_is_lost_when_kafka_is_killed_and_comes_back(db: Database, own_kafka: System) -> None:
     topic = f"relayed-{ULID()}".lower()
     await ensure_topics(own_kafka.kafka, [topic], partitions=PARTITIONS, replication=1)

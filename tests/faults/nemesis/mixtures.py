@@ -52,11 +52,15 @@ class SlowMongoAsWorkersLeave(Mixture):
     of = (SlowMongo, JoinAndLeave)
 
 
+class OnePartitionRefusedAmongOthers(OnePartitionRefused):
+    others_within = None
+
+
 class OnePartitionRefusedToTwoRelays(Mixture):
     name = "one-partition-refused, two-relays"
     services: Mapping[str, int] = {"membership": 2}
     layout = Layout(doors=True)
-    of = (OnePartitionRefused, TwoRelays)
+    of = (OnePartitionRefusedAmongOthers, TwoRelays)
 
 
 class UnknownCommitAsServicesAreKilled(Mixture):

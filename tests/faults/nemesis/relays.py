@@ -1,9 +1,11 @@
 """Faults of the relays: two of them believe that they are the one."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 
+from aiokafka.partitioner import murmur2
 from pymongo.errors import PyMongoError
 
 from tests.faults.arena import Arena
@@ -11,6 +13,7 @@ from tests.faults.doors import Manner
 from tests.faults.ground import PARTITIONS, Layout
 from tests.faults.nemesis.fault import Fault
 from tests.faults.nemesis.services import RELAY
+from tests.faults.observed import ends_of
 from tests.faults.refusing import PartitionRefused
 
 
@@ -51,21 +54,34 @@ class TwoRelays(Fault):
 class OnePartitionRefused(Fault):
     """Kafka refuses records of one partition for some seconds, by an error that is tried again or by one that is not.
 
-    Others go on as the batches do: those of a batch that failed are sent again with what has come since.
+    Meanwhile what is of other partitions goes on.
     """
 
     name = "one-partition-refused"
     layout = Layout(doors=True)
+    others_within: float | None = 3.0
+    """Seconds; None where something else may hold them up."""
     ERRORS = {"not enough replicas": 19, "leader not available": 5, "invalid record": 87, "not authorised": 29}
 
     async def strike(self, arena: Arena) -> None:
         for number in range(2):
             await asyncio.sleep(arena.rng.uniform(0.5, 1.5))
             what = list(self.ERRORS)[(2 * self.seed + number + self.seed // 2) % len(self.ERRORS)]
-            partition = arena.rng.randrange(PARTITIONS)
+            community = f"{arena.history.about['run']}-community-{arena.rng.randint(0, 4)}"
+            partition = (murmur2(f"community.{community}".encode()) & 0x7FFFFFFF) % PARTITIONS
             manner = PartitionRefused(partition, self.ERRORS[what])
+            since = time.time()
             arena.open_doors("kafka", manner=manner)
-            await asyncio.sleep(arena.rng.uniform(4, 7))
+            await asyncio.sleep(arena.rng.uniform(6, 9))
+            until, ends = time.time(), await ends_of(arena.system.kafka)
             arena.open_doors("kafka", manner=Manner())
-            batches = {"refused": manner.refused, "passed": manner.passed}
-            arena.history.note("partition refused", partition=partition, error=what, batches=batches)
+            arena.history.note(
+                "partition refused",
+                partition=partition,
+                error=what,
+                since=since,
+                until=until,
+                others_within=self.others_within,
+                ends=[[place.topic, place.partition, end] for place, end in ends.items()],
+                batches={"refused": manner.refused, "passed": manner.passed},
+            )

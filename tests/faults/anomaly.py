@@ -1,0 +1,59 @@
+"""What can be wrong with a history, in Jepsen's words."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from tests.faults.history import Line
+
+
+class Kind(StrEnum):
+    LOST = "lost write"
+    """Acknowledged, and not there."""
+    DUPLICATE = "duplicate"
+    UNSEEN = "unseen"
+    """On record with its service, and not in the views although all is quiet."""
+    REORDERED = "reordered"
+    HELD_UP = "held up"
+    """What Kafka would have taken waited for what it refused."""
+    STALE = "stale read"
+    """A read with `Praxis-After` did not show what it builds on."""
+    PHANTOM = "phantom"
+    """It is there, and nobody asked for it, or was told that it is."""
+    WRONG = "wrong figure"
+    """Or a record from which figures are counted."""
+    SILENT = "silent loss"
+    """Somebody read on in a log that is not the one that was read, or did not say what to do."""
+    FAILED = "failed"
+    """Answered with an unexpected error (500) where nothing was to fail."""
+    GROWN = "grown"
+    """A process took more memory than it may."""
+    STUCK = "stuck"
+    """Still on its way although all is quiet."""
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    kind: Kind
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.where}: {self.what}"
+
+
+def position_of(line: Line) -> str:
+    return f"{line['stream']}@{line['version']}"
+
+
+def versions_of(lines: Sequence[Line]) -> dict[str, list[int]]:
+    versions: defaultdict[str, list[int]] = defaultdict(list)
+    for line in lines:
+        versions[line["stream"]].append(line["version"])
+    return {stream: sorted(found) for stream, found in versions.items()}
+
+
+def short(values: Sequence[Any]) -> str:
+    return ", ".join(map(str, values)) if len(values) <= 12 else f"{short(values[:12])} … ({len(values)})"

@@ -1,0 +1,1 @@
+"""What the checker looks for, a module for each part of the way that a fact goes."""

@@ -1,0 +1,160 @@
+"""What metrics holds and shows is what the facts give."""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from tests.faults.anomaly import Anomaly, Kind, position_of, short, versions_of
+from tests.faults.history import History, Line
+from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, kept, named
+
+
+def folded(history: History) -> Iterator[Anomaly]:
+    """Every fact is in exactly one record, once, a merge in those of both; and nothing else is."""
+    times = Counter(position for record in history.records for position in record["positions"])
+    expected = {position_of(fact): _is_of_both(fact) + 1 for fact in _facts(history)}
+    for position, count in sorted(expected.items()):
+        if times[position] < count:
+            yield Anomaly(Kind.UNSEEN, position, f"is in {times[position] or 'no'} record")
+    for position, count in sorted(times.items()):
+        if position not in expected:
+            yield Anomaly(Kind.PHANTOM, position, "is in a record, and not in events")
+        elif count > expected[position]:
+            yield Anomaly(Kind.DUPLICATE, position, f"is in records {count} times")
+
+
+def seen(history: History) -> Iterator[Anomaly]:
+    heads = {line["stream"]: line for line in history.heads}
+    for stream, versions in versions_of(_facts(history)).items():
+        head = heads.get(stream, {"head": 0, "missing": []})
+        gaps = sorted(set(range(1, versions[-1])) - set(versions))
+        if (head["head"], head["missing"]) != (versions[-1], gaps):
+            what = f"head {head['head']}, missing {short(head['missing'])}"
+            yield Anomaly(Kind.UNSEEN, stream, f"metrics has {what}; it should be {versions[-1]}, {short(gaps)}")
+
+
+def kept_as_said(history: History) -> Iterator[Anomaly]:
+    """The records of people and convenings say what their facts say."""
+    of_community: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in _facts(history):
+        if "/community." in line["stream"]:
+            of_community[line["stream"].partition("/")[2]].append(line)
+    for record in history.records:
+        if "seen" in record and record["seen"] != (last := _last(record["positions"])):
+            yield Anomaly(Kind.WRONG, record["id"], f"it has seen {record['seen']}, and its facts are up to {last}")
+    held = {record["id"]: _said(record) for record in history.records if "value" in record}
+    for facts in of_community.values():
+        for id, said in kept(facts).items():
+            if id in held and held[id] != said:
+                yield Anomaly(Kind.WRONG, id, f"it says {_unlike(held[id], said)}")
+
+
+def counted(history: History) -> Iterator[Anomaly]:
+    """The figures at each day are those that the facts give, counted once more."""
+    facts: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in _facts(history):
+        facts[line["stream"].partition("/")[2]].append(line)
+    sums: defaultdict[str, list[Line]] = defaultdict(list)
+    for line in history.sums:
+        sums[line["scope"]].append(line)
+    for scope in sorted(facts.keys() | sums.keys()):
+        kind = scope.partition(".")[0]
+        count = COUNTED.get(kind, _nothing)
+        for day in days_of(facts[scope]):
+            wrong = _differences(count(facts[scope], day), _held(sums[scope], day))
+            if wrong:
+                yield Anomaly(Kind.WRONG, f"{scope} at {day}", "; ".join(wrong[:3]))
+                break  # the days after it are as wrong
+
+
+def read(history: History) -> Iterator[Anomaly]:
+    for read in history.reads:
+        if read["status"] == 200 and not read["fresh"]:
+            what = f"after {', '.join(read['after'])} it should show {read['shows']}, it shows {read['found']}"
+            yield Anomaly(Kind.STALE, read["path"], what)
+
+
+def buried(history: History) -> Iterator[Anomaly]:
+    """What is no fact is a dead letter."""
+    dead = {(line["topic"], line["partition"], line["offset"]) for line in history.dead}
+    for line in history.planted:
+        if not line["is_fact"] and (place := (line["topic"], line["partition"], line["offset"])) not in dead:
+            yield Anomaly(Kind.LOST, f"{place}", f"{line['what']} did not become a dead letter")
+
+
+def _facts(history: History) -> list[Line]:
+    """What metrics must have folded: the services' facts, and those that the suite planted."""
+    planted = {position_of(line): line for line in history.planted if line["is_fact"]}
+    on_record = {position_of(event) for event in history.events}
+    return [*history.events, *(line for position, line in planted.items() if position not in on_record)]
+
+
+def _is_of_both(fact: Line) -> bool:
+    return named(fact) == "person-merged" and "/community." in fact["stream"]
+
+
+def _last(positions: Sequence[str]) -> dict[str, int]:
+    """Topic -> the last version: what comes below it is late, and has its record folded again."""
+    last: dict[str, int] = {}
+    for position in positions:
+        stream, _, version = position.rpartition("@")
+        topic = stream.partition("/")[0]
+        last[topic] = max(int(version), last.get(topic, 0))
+    return last
+
+
+def _said(record: Line) -> Any:
+    """The part of a record's value that is counted once more."""
+    value = record["value"]
+    match record["kind"]:
+        case "participation":
+            return {
+                "memberships": [
+                    [one["role"], one["how"], one["joined_on"], one.get("left_on")]
+                    for one in value.get("memberships", ())
+                ],
+                "completed_on": value.get("completed_on"),
+                "affiliations": sorted(
+                    [one["affiliation_id"], *(one.get(name) for name in ("began_on", "ended_on", "organisation_id"))]
+                    for one in value.get("affiliations", ())
+                ),
+                "registered": {
+                    convening: [[one["registered_on"], one.get("withdrawn_on")] for one in registrations]
+                    for convening, registrations in value.get("registered", {}).items()
+                },
+                "attended": value.get("attended", {}),
+                "merged": [value.get("merged_into"), sorted(value.get("merged_from", ()))],
+                "erased_on": value.get("erased_on"),
+            }
+        case "convening":
+            return [value.get("held_on"), value.get("cancelled_on"), value.get("attendance_known", False)]
+        case _:
+            return None
+
+
+def _unlike(held: Any, said: Any) -> str:
+    if isinstance(held, dict) and isinstance(said, dict):
+        return "; ".join(f"{name} {held[name]}, not {said[name]}" for name in said if held[name] != said[name])[:400]
+    return f"{held}, not {said}"
+
+
+def _nothing(facts: Sequence[Line], day: str) -> Figures:
+    return {}
+
+
+COUNTED = {"community": community_figures, "innovation": innovation_figures}
+
+
+def _held(sums: Sequence[Line], day: str) -> Figures:
+    held: Counter[tuple[str, str]] = Counter()
+    for line in sums:
+        held[line["measure"], line["key"]] += sum(delta for on, delta in line["days"].items() if on <= day)
+    return dict(held)
+
+
+def _differences(expected: Figures, held: Figures) -> list[str]:
+    return [
+        f"{' '.join(place)} is {held.get(place, 0)}, not {expected.get(place, 0)}"
+        for place in sorted(expected.keys() | held.keys())
+        if expected.get(place, 0) != held.get(place, 0)
+    ]

@@ -1,0 +1,70 @@
+"""What is on Kafka is what is in `events`, in order and in time."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from tests.faults.anomaly import Anomaly, Kind, position_of, short
+from tests.faults.history import History
+
+
+def carried(history: History) -> Iterator[Anomaly]:
+    """All facts are on Kafka at least once, the same ones, their first occurrences in version order."""
+    on_record = {position_of(event): event["id"] for event in history.events}
+    first: defaultdict[str, list[int]] = defaultdict(list)
+    carried: set[str] = set()
+    planted = {(line["topic"], line["partition"], line["offset"]) for line in history.planted}
+    # a log that was lost comes before the one that was made in its place
+    in_order = sorted(
+        history.kafka, key=lambda line: (line.get("log", 0), line["topic"], line["partition"], line["offset"])
+    )
+    for line in in_order:
+        if (line["topic"], line["partition"], line["offset"]) in planted:
+            continue
+        position = position_of(line)
+        if position not in on_record:
+            yield Anomaly(Kind.PHANTOM, position, "is on Kafka, and not in events")
+        elif line["id"] != on_record[position]:
+            yield Anomaly(Kind.PHANTOM, position, "is another fact on Kafka than in events")
+        if position not in carried:
+            carried.add(position)
+            first[line["stream"]].append(line["version"])
+    for stream, versions in first.items():
+        if versions != sorted(versions):
+            yield Anomaly(Kind.REORDERED, stream, f"its facts came to Kafka as {short(versions)}")
+    for position in sorted(on_record.keys() - carried):
+        yield Anomaly(Kind.LOST, position, "is in events, and never came to Kafka")
+
+
+def left(history: History) -> Iterator[Anomaly]:
+    for line in history.outbox:
+        yield Anomaly(Kind.STUCK, line["service"], f"{line['place']} is still in its outbox")
+
+
+def went_on(history: History) -> Iterator[Anomaly]:
+    """While Kafka refused one partition, what was acknowledged about things on others came to Kafka all the same."""
+    first = _first_places(history)
+    for refusal in history.nemesis:
+        if refusal["what"] != "partition refused" or refusal["others_within"] is None:
+            continue
+        ends = {(topic, partition): end for topic, partition, end in refusal["ends"]}
+        in_time = refusal["until"] - refusal["others_within"]
+        waited, counted = list[str](), 0
+        for command in history.acknowledged():
+            for position in command["positions"] if refusal["since"] < command["ended"] < in_time else ():
+                topic, partition, offset = first.get(position, ("", refusal["partition"], 0))
+                if partition != refusal["partition"]:
+                    counted += 1
+                    waited += [position] if offset >= ends[topic, partition] else []
+        if waited:
+            what = f"{len(waited)} of {counted} facts waited for partition {refusal['partition']}: {short(waited)}"
+            yield Anomaly(Kind.HELD_UP, f"{refusal['error']}", what)
+
+
+def _first_places(history: History) -> dict[str, tuple[str, int, int]]:
+    """Where each fact came to Kafka first: topic, partition and offset. No log is lost where this is asked."""
+    first: dict[str, tuple[str, int, int]] = {}
+    for line in history.kafka:
+        place = line["topic"], line["partition"], line["offset"]
+        position = position_of(line)
+        first[position] = min(place, first.get(position, place))
+    return first
