@@ -30,7 +30,7 @@ class CommitsCutOff(Manner):
         self.met: Future[None] = Future()
         """Done when the first has been met, before its connection is cut."""
         self.over: Future[None] = Future()
-        """Done when the last has been met."""
+        """Done when the last has been cut off: who lets all pass before that, answers it."""
 
     async def asked(self, talk: Talk, message: bytes) -> bytes | None:
         command = _command(message)
@@ -45,8 +45,6 @@ class CommitsCutOff(Manner):
             return message
         self._session = session
         self._left -= 1
-        if self._left == 0 and not self.over.done():
-            self.over.set_result(None)
         if not self.met.done():
             self.met.set_result(None)
         if self._carried:
@@ -70,6 +68,8 @@ class CommitsCutOff(Manner):
     async def _cut(self) -> None:
         held, self._held = self._held, 0.0
         await asyncio.sleep(held)
+        if self._left == 0 and not self.over.done():
+            self.over.set_result(None)
         raise Cut
 
 

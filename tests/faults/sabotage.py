@@ -157,7 +157,7 @@ MISTAKES = (
             ),
             Change(WRITER, "from shared.mongo import Client,", "from shared.mongo import UNKNOWN, Client,"),
         ],
-        [("unknown-commit", 1), ("unknown-commit", 3)],
+        [("unknown-commit", 0)],
     ),
     Mistake(
         "relayed-backwards",

@@ -76,6 +76,7 @@ def test_commits_to_one_collection_are_cut_off_as_often_as_is_said(carried: bool
             again = Talk(bytearray().extend)
             if carried:
                 assert await manner.asked(again, to_mongo(b"mine", **COMMIT)) == to_mongo(b"mine", **COMMIT)
+            assert not manner.over.done(), "the answer to the last is still to be cut off"
             with pytest.raises(Cut):
                 await (manner.answered(again, b"done") if carried else manner.asked(again, to_mongo(b"mine", **COMMIT)))
         assert manner.over.done()
