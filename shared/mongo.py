@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
 
+import pymongo.lock
 import structlog
 from prometheus_client import Counter
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
@@ -43,6 +44,16 @@ def connect(url: str) -> Client:
         retryWrites=True,
         tz_aware=True,
     )
+
+
+async def _wait_for(work: Awaitable[T], seconds: float | None) -> T:
+    async with asyncio.timeout(seconds):
+        return await work
+
+
+# Until Python 3.12 `asyncio.wait_for` waits in another task. Who is cancelled while that one takes the driver's lock
+# again goes without it, and it stays locked for good: nobody is answered by MongoDB any more, although it is back.
+vars(pymongo.lock)["wait_for"] = _wait_for
 
 
 class DriverFailed(AutoReconnect):

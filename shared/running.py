@@ -19,6 +19,8 @@ from shared.mongo import Client, by_its_name
 
 log = structlog.get_logger(__name__)
 
+LOOK_AFTER = "see whether it runs and, where it ended by itself, what its log says last"
+
 _failures: list[str] = []
 _servers: list[uvicorn.Server] = []
 
@@ -91,7 +93,7 @@ def mongo_check(client: Client) -> Callable[[], Awaitable[str | None]]:
         try:
             await by_its_name(asyncio.wait_for(client.admin.command("ping"), timeout=1))
         except (PyMongoError, TimeoutError) as problem:
-            return f"it does not answer ({type(problem).__name__})"
+            return f"it does not answer ({type(problem).__name__}): {LOOK_AFTER}"
         return None
 
     return check
@@ -105,7 +107,7 @@ def kafka_check(bootstrap: str) -> Callable[[], Awaitable[str | None]]:
                 _, connection = await asyncio.wait_for(asyncio.open_connection(host, int(port)), timeout=1)
                 connection.close()
                 return None
-        return "no broker answers"
+        return f"no broker answers at {bootstrap}: {LOOK_AFTER}"
 
     return check
 

@@ -18,6 +18,8 @@ import psutil
 from deploy.local.failures import Died, DiskFull, NotReady, PortInUse, RunsElsewhere
 
 POLL = 0.05
+NO_SPACE = "No space left on device"
+NOTHING_LEFT = 16_000_000  # bytes: what ends with no more than these ended for that, whatever it calls it
 LOG_LIMIT = 20_000_000  # bytes; a longer log is put aside when its process starts
 NEEDED_TO_RUN = 500_000_000  # bytes: Kafka's and MongoDB's journals, with room for a demonstration
 
@@ -170,25 +172,37 @@ class Child:
 
     def last_lines(self, count: int = 12) -> list[str]:
         """The end of its log, of this start if it was started here."""
-        if not self.log_file.exists():
-            return []
-        with self.log_file.open("rb") as log:
-            size = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_begin, size - 64_000, 0))
-            text = log.read().decode(errors="replace")
-        return [line[:400] for line in text.splitlines() if line.strip()][-count:]
+        return [line[:400] for line in self._end_of_log().splitlines() if line.strip()][-count:]
 
     def failed(self) -> Died | DiskFull | PortInUse:
         """Why it ended, as far as its log tells."""
-        lines = self.last_lines(400)
-        text = "\n".join(lines)
-        if "No space left on device" in text:
-            full = self.data or self.home
-            return DiskFull(full, shutil.disk_usage(full).free, NEEDED_TO_RUN, lines[-12:])
+        lines, text = self.last_lines(), self._end_of_log()
+        disk, free = self._disk()
+        if NO_SPACE in text or free < NOTHING_LEFT:
+            return DiskFull(disk, free, NEEDED_TO_RUN, lines)
         if "ddress already in use" in text:
             for listens in self.listens:
                 require_free(self.name, listens)
-        return Died(self.name, self.log_file, lines[-12:])
+        return Died(self.name, self.log_file, lines)
+
+    def still_full(self) -> DiskFull | None:
+        """Whether its disk is full, so that it ended for that, and would again."""
+        disk, free = self._disk()
+        is_full = free < NOTHING_LEFT or (free < NEEDED_TO_RUN and NO_SPACE in self._end_of_log())
+        return DiskFull(disk, free, NEEDED_TO_RUN) if is_full else None
+
+    def _disk(self) -> tuple[Path, int]:
+        """Where it writes, and how much room is left there."""
+        disk = self.data or self.home
+        return disk, shutil.disk_usage(disk if disk.exists() else self.home).free
+
+    def _end_of_log(self) -> str:
+        if not self.log_file.exists():
+            return ""
+        with self.log_file.open("rb") as log:
+            size = log.seek(0, os.SEEK_END)
+            log.seek(max(self._log_begin, size - 64_000, 0))
+            return log.read().decode(errors="replace")
 
     def _identity(self) -> Identity | None:
         try:

@@ -288,6 +288,8 @@ class System:
                 reason = waiting_for() if child.runs_here() else None
             except RunsElsewhere as elsewhere:
                 reason = elsewhere.what
+            if state is State.KILLED and (full := child.still_full()):
+                reason = f"{full.what} {full.remedy}"
             ready = state is State.RUNNING and reason is None
             return Status(child.name, state.value, ready, address, pid, reason, str(child.log_file))
 

@@ -101,7 +101,8 @@ class Relay:
                     self._failure, pause = None, FIRST_PAUSE_S
                     await by_its_name(self._follow(producer))
                 except (KafkaError, PyMongoError, OSError) as problem:
-                    self._failure = repr(problem)
+                    engine = "MongoDB" if isinstance(problem, PyMongoError) else "Kafka"
+                    self._failure = f"{engine} failed: {problem!r}"
                     RELAY_FAILURES.inc()
                     log.warning("relay.began_again", reason=repr(problem))
                 finally:

@@ -26,6 +26,8 @@ class Kind(StrEnum):
     """Or a record from which figures are counted."""
     SILENT = "silent loss"
     """Somebody read on in a log that is not the one that was read, or did not say what to do."""
+    UNEXPLAINED = "unexplained"
+    """Somebody ended or was not ready, and did not say why or what to do."""
     FAILED = "failed"
     """Answered with an unexpected error (500) where nothing was to fail."""
     GROWN = "grown"

@@ -12,7 +12,7 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from deploy.local.failures import Died, DiskFull
+from deploy.local.failures import Died, DiskFull, Failure, PortInUse
 from deploy.local.processes import Child
 from deploy.local.system import System
 from shared.mongo import Client
@@ -62,7 +62,7 @@ class Arena:
             try:
                 await asyncio.to_thread(self.system.start, name, wait=wait)
             except (Died, DiskFull) as died:  # by another fault, or loudly by itself: then it is started again
-                self.history.note("died before it was ready", name=name, remedy=died.remedy, log=list(died.log)[-1:])
+                self.history.note("died before it was ready", **_told(name, died))
 
     async def freeze(self, name: str) -> None:
         self.history.note("frozen", name=name)
@@ -88,10 +88,16 @@ class Arena:
         while True:
             await asyncio.sleep(0.5)
             for name in sorted(self._meant_to_run):
-                if not self.runs(name) and not self._is_armed(name):
-                    last = self.system.child(name).last_lines(1)
-                    self.history.note("ended by itself", name=name, log=last)
+                in_no_hand = not self._hand(name).locked()
+                if in_no_hand and not self.runs(name) and not self._is_armed(name):
+                    self.history.note("ended by itself", **_told(name, _end_of(self.system.child(name))))
                     await self.start(name, wait=False)
+
+    async def look(self) -> None:
+        """Note what `praxis status` says of all that was started."""
+        parts = [vars(part) for part in await asyncio.to_thread(self.system.status) if part.state != "stopped"]
+        told = ("name", "ready", "waiting_for")
+        self.history.note("looked", parts=[{name: part[name] for name in told} for part in parts])
 
     async def heal(self, services: Mapping[str, int]) -> None:
         """Everything runs again, undisturbed."""
@@ -160,6 +166,17 @@ def is_frozen(system: System, name: str) -> bool:
     with suppress(psutil.NoSuchProcess):
         return pid is not None and psutil.Process(pid).status() == psutil.STATUS_STOPPED
     return False
+
+
+def _end_of(child: Child) -> Failure:
+    try:
+        return child.failed()
+    except PortInUse as problem:
+        return problem
+
+
+def _told(name: str, failure: Failure) -> Mapping[str, Any]:
+    return {"name": name, "why": failure.what, "remedy": failure.remedy, "log": list(failure.log)[-1:]}
 
 
 def _with_fail_points(child: Child, fail: str | None) -> Mapping[str, str]:

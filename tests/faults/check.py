@@ -27,6 +27,7 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     folding.buried,
     bearing.kept_small,
     bearing.stopped,
+    bearing.explained,
 )
 
 

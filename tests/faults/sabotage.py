@@ -184,6 +184,12 @@ MISTAKES = (
         [("topic-recreated", 0)],
     ),
     Mistake(
+        "ready-without-kafka",
+        "a service is ready although no broker answers",
+        [Change("shared/running.py", 'return f"no broker answers at {bootstrap}: {LOOK_AFTER}"', "return None")],
+        [("disk-full-kafka", 0)],
+    ),
+    Mistake(
         "not-brought-along",
         "somebody who comes to be known by a merge is known without the erasure that was heard of before",
         [

@@ -178,6 +178,36 @@ def _read_too_early(history: History) -> None:
     history.reads.append({**read, "fresh": False})
 
 
+FULL = {"why": "Too little room in /data: 0 MB free", "remedy": "make room"}
+TOLD = "waiting for kafka: no broker answers: see whether it runs and, where it ended by itself, what its log says last"
+
+
+def _while_kafkas_disk_was_full(history: History, end: Line, told: str | None) -> None:
+    history.note("disk filled", engine="kafka", free=0)
+    history.note("ended by itself", name="kafka", **end)
+    services = ("membership", "convenings", "metrics")
+    history.note("looked", parts=[{"name": name, "ready": not told, "waiting_for": told} for name in services])
+    history.note("disk emptied", free=1)
+
+
+def test_who_says_what_to_do_where_a_disk_is_full_has_explained_itself() -> None:
+    history = a_history()
+    _while_kafkas_disk_was_full(history, FULL, TOLD)
+    assert check(history) == []
+
+
+def _ended_for_no_reason(history: History) -> None:
+    _while_kafkas_disk_was_full(history, {"why": "kafka ended", "remedy": "read its log"}, TOLD)
+
+
+def _ready_without_kafka(history: History) -> None:
+    _while_kafkas_disk_was_full(history, FULL, None)
+
+
+def _waits_for_something(history: History) -> None:
+    _while_kafkas_disk_was_full(history, FULL, "waiting for streams: it failed")
+
+
 def _an_unexpected_error(history: History) -> None:
     history.commands.append(_command([], "failed", []))
 
@@ -238,6 +268,9 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_counted_twice, Kind.WRONG),
         (_left_behind, Kind.STUCK),
         (_read_too_early, Kind.STALE),
+        (_ended_for_no_reason, Kind.UNEXPLAINED),
+        (_ready_without_kafka, Kind.UNEXPLAINED),
+        (_waits_for_something, Kind.UNEXPLAINED),
         (_an_unexpected_error, Kind.FAILED),
         (_failed_and_stored, Kind.PHANTOM),
         (_too_large, Kind.GROWN),

@@ -176,6 +176,26 @@ def test_a_full_disk_is_recognised_in_the_log(make: Make) -> None:
         wait_until_ready([Awaited(child, lambda: "waiting", 10.0)], quiet)
 
 
+@pytest.mark.parametrize(
+    ("says", "free", "is_full"),
+    [
+        ("x" * 500 + "No space left on device", 10**10, True),  # mongod says it late in a long line
+        ("a fault occurred in an unsafe memory access operation", 0, True),  # Java, of a file that it has mapped
+        ("cannot open the vault", 10**10, False),
+    ],
+)
+def test_a_full_disk_is_recognised_however_it_is_told(
+    make: Make, monkeypatch: pytest.MonkeyPatch, says: str, free: int, is_full: bool
+) -> None:
+    child = make(f"raise SystemExit({says!r})")
+    child.start()
+    while child.pid:
+        time.sleep(0.05)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**10, 10**10, free))
+    assert isinstance(child.failed(), DiskFull) is is_full
+    assert (child.still_full() is not None) is (free == 0), "what has room again is started again"
+
+
 def test_too_little_room_is_refused_before_anything_is_started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**9, 10**9, 1_000_000))
     with pytest.raises(DiskFull, match="1 MB free, 500 MB needed"):

@@ -32,3 +32,39 @@ def stopped(history: History) -> Iterator[Anomaly]:
             yield Anomaly(Kind.SILENT, where, f"offsets were set back: {short(loss['went_back'])}")
         if loss["changed"]:
             yield Anomaly(Kind.WRONG, where, f"{short(loss['changed'])} changed although nothing was written")
+
+
+NEEDING = {
+    "kafka": ("membership", "convenings", "metrics"),
+    "mongo": ("membership", "convenings", "metrics", "gateway"),
+}
+"""Engine -> the services that are not ready without it."""
+TO_DO = "see whether it runs and, where it ended by itself, what its log says"
+
+
+def explained(history: History) -> Iterator[Anomaly]:
+    """An engine whose disk is full ends with the cause and the remedy, and who needs it names it and where to look."""
+    for engine, lines in _while_full(history):
+        ends = [line for line in lines if line.get("name") == engine and line["what"].startswith(("ended", "died"))]
+        for end in ends:
+            if "Too little room" not in end["why"] or "make room" not in end["remedy"]:
+                yield Anomaly(Kind.UNEXPLAINED, engine, f"it ended, and this was told: {end['why']} {end['remedy']}")
+        told = [(part["name"], part["waiting_for"] or "") for line in lines for part in line.get("parts", ())]
+        for service in NEEDING[engine]:
+            words = {why for name, why in told if name == service and why}
+            for why in sorted(words):
+                if engine not in why.lower():
+                    yield Anomaly(Kind.UNEXPLAINED, service, f"it was not ready without {engine}, and said: {why}")
+            if ends and not any(TO_DO in why for why in words):
+                yield Anomaly(Kind.UNEXPLAINED, service, f"it never said what to do without {engine}: {sorted(words)}")
+
+
+def _while_full(history: History) -> Iterator[tuple[str, list[Line]]]:
+    """The engines whose disk was full, and what was noted meanwhile."""
+    engine, lines = "", list[Line]()
+    for line in history.nemesis:
+        if line["what"] == "disk filled":
+            engine, lines = line["engine"], []
+        elif line["what"] == "disk emptied":
+            yield engine, lines
+        lines.append(line)
