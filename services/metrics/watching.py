@@ -33,7 +33,7 @@ from services.metrics.watchdog import Watchdog
 from services.metrics.worker import Worker
 from shared.mongo import Database, by_its_name
 from shared.reading.follower import AWAY, require_log, stop
-from shared.reading.log import look_at
+from shared.reading.log import cluster_id, look_at
 from shared.views.builds import Build
 
 log = structlog.get_logger(__name__)
@@ -64,8 +64,9 @@ class Watching:
             )
             try:
                 await self._in_time(consumer.start())
+                cluster = await cluster_id(self._bootstrap)
                 while True:
-                    await self._look(consumer, watchdog)
+                    await self._look(consumer, cluster, watchdog)
                     await asyncio.sleep(self._every_s)
             except AWAY as problem:
                 log.warning("watching.out_of_reach", reason=repr(problem))
@@ -74,14 +75,14 @@ class Watching:
                 await stop(consumer)
             await asyncio.sleep(self._every_s)
 
-    async def _look(self, consumer: AIOKafkaConsumer, watchdog: Watchdog) -> None:
+    async def _look(self, consumer: AIOKafkaConsumer, cluster: str, watchdog: Watchdog) -> None:
         """
         Raises:
             *AWAY: Kafka or MongoDB does not answer, so nothing can be said about progress.
             LostLog: a topic was deleted and made anew, or cut, while it was read.
         """
         everywhere = places(self._partitions)  # a topic that is deleted is nobody's
-        await self._in_time(require_log(self._current, everywhere, partial(look_at, consumer, everywhere)))
+        await self._in_time(require_log(self._current, everywhere, partial(look_at, consumer, everywhere, cluster)))
         build = self._current.build
         ends: Offsets = await self._in_time(consumer.end_offsets(everywhere))
         folded = await self._in_time(folded_offsets(self._db, build, self._partitions))

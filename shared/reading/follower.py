@@ -152,7 +152,7 @@ class Follower:
                     self.waits_for = None
                 await self._put(consumer, records)
                 if assignment.settled and time.monotonic() > look_at_s:
-                    await self._look_again(consumer)
+                    await self._look_again(consumer, assignment.cluster)
                     look_at_s = time.monotonic() + LOOK_EVERY_S
         finally:
             self._consumer = None
@@ -160,10 +160,10 @@ class Follower:
             await asyncio.gather(hinting, return_exceptions=True)
             await stop(consumer)
 
-    async def _look_again(self, consumer: AIOKafkaConsumer) -> None:
+    async def _look_again(self, consumer: AIOKafkaConsumer, cluster: str | None) -> None:
         places = consumer.assignment()
         try:
-            await by_its_name(require_log(self._sink, places, partial(look_at, consumer, places)))
+            await by_its_name(require_log(self._sink, places, partial(look_at, consumer, places, cluster)))
         except AWAY as problem:
             log.warning("follower.not_looked", group=self._group, reason=repr(problem))
 
@@ -229,6 +229,7 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
         self._bootstrap, self._consumer, self._sink = bootstrap, consumer, sink
         self.settled = False
         self.problem: Exception | None = None
+        self.cluster: str | None = None
 
     async def on_partitions_revoked(self, revoked: Collection[TopicPartition]) -> None:
         self.settled = False
@@ -243,4 +244,5 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
             self.problem = problem
 
     async def _look(self, assigned: Collection[TopicPartition]) -> Log:
-        return await look_at(self._consumer, assigned, await cluster_id(self._bootstrap))
+        self.cluster = await cluster_id(self._bootstrap)
+        return await look_at(self._consumer, assigned, self.cluster)
