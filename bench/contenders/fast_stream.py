@@ -20,7 +20,7 @@ from shared import logging
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
 from shared.mongo import connect
-from shared.reading.follower import by_partition
+from shared.reading.hand import by_partition
 from shared.running import collect_seldom
 
 

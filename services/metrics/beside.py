@@ -15,7 +15,8 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document, Session, by_its_name
-from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, by_partition, require_log, stop
+from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, require_log, stop
+from shared.reading.hand import by_partition
 from shared.reading.log import Log, LostLog, cluster_id, learned, look_at
 from shared.reading.sink import BeginsBeyond, Sink
 from shared.views.builds import Build

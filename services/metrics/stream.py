@@ -21,7 +21,8 @@ from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
 from shared.mongo import by_its_name
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL, require_log
-from shared.reading.log import Log, LostLog, cluster_id, look_at
+from shared.reading.hand import FETCHED_BYTES, MOST_POLLED
+from shared.reading.log import Log, LostLog, cluster_id, look_at, topic_of
 from shared.reading.sink import Folding
 from shared.running import told_to_end
 
@@ -81,6 +82,21 @@ class BatchConsumer(driver.Consumer):
         found: Log = await self._thread.call_thread(look_at, consumer, places, cluster)
         return found
 
+    async def seek_back(self, number: int, next: Mapping[str, int]) -> None:
+        """Go on from these offsets, by topic, in the places of a partition number that are assigned here."""
+        places = {place: next[topic_of(place)] for place in self._places_of(number) if topic_of(place) in next}
+        await self.seek_wait(places)
+
+    def pause(self, number: int) -> None:
+        """Poll nothing more of a partition number."""
+        self.pause_partitions(self._places_of(number))
+
+    def go_on(self, number: int) -> None:
+        self.resume_partitions(self._places_of(number))
+
+    def _places_of(self, number: int) -> list[TopicPartition]:
+        return [place for place in self.assignment() if place.partition == number]
+
     async def hint(self, offsets: Mapping[TopicPartition, int]) -> None:
         """Commit offsets to Kafka, for lag displays only."""
         await self._commit(offsets)
@@ -111,7 +127,8 @@ class Stream(faust.App):
             broker_session_timeout=settings.session_timeout.total_seconds(),
             broker_max_poll_interval=LONGEST_WITHOUT_POLL.total_seconds(),
             broker_heartbeat_interval=settings.session_timeout.total_seconds() / 5,
-            consumer_max_fetch_size=4 * 1024 * 1024,
+            broker_max_poll_records=MOST_POLLED,
+            consumer_max_fetch_size=FETCHED_BYTES,
             consumer_auto_offset_reset="earliest",
         )
         self.transport = BatchTransport([yarl.URL(broker)], self)

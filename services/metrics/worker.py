@@ -1,16 +1,15 @@
-"""The worker: whatever arrived while the last transactions were in flight is the next batch."""
+"""The worker: takes what the stream hands over, and puts it into the sink."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
 
 import structlog
 from aiokafka import TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.metrics.stream import Poll, Stream
+from services.metrics.stream import Stream
 from shared import failpoints
-from shared.kafka import Record, topic_name
-from shared.reading.follower import by_partition
+from shared.kafka import topic_name
+from shared.reading.hand import Batch, Hand
 from shared.reading.sink import BeginsBeyond, Folding, Halt
 
 log = structlog.get_logger(__name__)
@@ -20,7 +19,7 @@ AGAIN_AFTER_S = 5.0
 
 
 class Worker:
-    """Takes what the stream hands over and puts it into the sink, a transaction per partition number at once."""
+    """Folds each partition number by itself: one that stops, or waits for a lock, leaves the others going."""
 
     def __init__(self, stream: Stream, sink: Folding) -> None:
         self._stream, self._sink = stream, sink
@@ -29,32 +28,31 @@ class Worker:
 
     @property
     def stopped(self) -> str | None:
-        """Why nothing more is folded until somebody does something about it."""
+        """Why nothing more of a partition is folded until somebody does something about it."""
         return next(iter(self._halted.values()), None)
 
     async def run(self) -> None:
-        while True:
-            self._stream.wanted.set()
-            generation, records = await self._stream.polls.get()
-            if generation == self._stream.consumer_generation_id:
-                failpoints.reached("worker.polled")
-                await self._fold(records)
+        async with Hand(self._fold) as hand:
+            while True:
+                await hand.room()
+                self._stream.wanted.set()
+                generation, records = await self._stream.polls.get()
+                if generation == self._stream.consumer_generation_id:
+                    failpoints.reached("worker.polled")
+                    hand.take(records)
 
-    async def _fold(self, records: Poll) -> None:
-        batches = by_partition(records)
-        outcomes = await asyncio.gather(
-            *(self._put(number, batch) for number, batch in batches.items()), return_exceptions=True
-        )
-        for (number, batch), outcome in zip(batches.items(), outcomes, strict=True):
-            match outcome:
-                case None:
-                    self._note(number, batch)
-                case BeginsBeyond():
-                    await self._seek_back(outcome)
-                case BaseException():
-                    raise outcome
+    async def _fold(self, hand: Hand, number: int, batch: Batch) -> None:
+        try:
+            await self._put(number, batch)
+        except BeginsBeyond as outcome:
+            log.warning("partition.sought_back", partition=number, next=outcome.next)
+            hand.drop(number)
+            await self._stream.batches.seek_back(number, outcome.next)
+        else:
+            for topic, records in batch.items():
+                self._folded[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
 
-    async def _put(self, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
+    async def _put(self, number: int, batch: Batch) -> None:
         """Put a batch into the sink; where that is halted, stop there, loudly, until it is not any more."""
         while True:
             try:
@@ -63,21 +61,13 @@ class Worker:
                 if number not in self._halted:
                     log.critical("worker.stopped", partition=number, reason=str(halt))
                 self._halted[number] = str(halt)
+                self._stream.batches.pause(number)  # each time, as it may have gone and come back since
                 await asyncio.sleep(AGAIN_AFTER_S)
             else:
                 if self._halted.pop(number, None):
                     log.warning("worker.went_on", partition=number)
+                    self._stream.batches.go_on(number)
                 return
-
-    def _note(self, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
-        for topic, records in batch.items():
-            self._folded[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
-
-    async def _seek_back(self, outcome: BeginsBeyond) -> None:
-        log.warning("partition.sought_back", partition=outcome.partition, next=outcome.next)
-        assigned = self._stream.batches.assignment()
-        places = {TopicPartition(topic_name(topic), outcome.partition): at for topic, at in outcome.next.items()}
-        await self._stream.batches.seek_wait({place: at for place, at in places.items() if place in assigned})
 
     async def hint(self) -> None:
         """Tell Kafka about once a second how far we are: a hint for lag displays, never what reading goes on from."""

@@ -53,6 +53,8 @@ class Measure:
     contributions: Callable[[Any], Iterable[Contribution]] | None = None
     rests_on: frozenset[str] = frozenset()
     """The fields of the record that `contributions` reads; all of them, where none is named."""
+    by_convening: bool = False
+    """Whether what a participation contributes is what it contributes at each convening, taken together."""
 
     def is_untouched(self, changed: AbstractSet[str]) -> bool:
         """Whether a change of these fields leaves what the record contributes."""
@@ -122,14 +124,10 @@ class Sums:
         return basis.figure(measure, self.whole(measure), by=self.parts(measure), **more)
 
 
-def contributions(record: Record, measure: Measure) -> dict[tuple[str, str], int]:
-    """What a record adds to a measure's sums: (key, day) -> delta."""
+def contributions(record: Record, measure: Measure) -> Iterable[Contribution]:
+    """What a record adds to a measure's sums. The same may be there twice, and is added twice."""
     assert measure.contributions is not None
-    added: dict[tuple[str, str], int] = {}
-    for day, key, delta in measure.contributions(record):
-        place = key, day
-        added[place] = added.get(place, 0) + delta
-    return added
+    return measure.contributions(record)
 
 
 def sweep(days: Iterable[str | None], keys_on: Callable[[str], AbstractSet[str]]) -> Iterator[Contribution]:

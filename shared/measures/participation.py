@@ -73,6 +73,7 @@ ATTENDANCES = Measure(
     record=ParticipationRecord,
     contributions=_attendances,
     rests_on=frozenset({"attended", "affiliations"}),
+    by_convening=True,
 )
 
 
@@ -123,6 +124,7 @@ REGISTRATIONS = Measure(
     record=ParticipationRecord,
     contributions=_registrations,
     rests_on=frozenset({"registered"}),
+    by_convening=True,
 )
 
 
@@ -146,6 +148,7 @@ REGISTERED_AND_CAME = Measure(
     record=ParticipationRecord,
     contributions=lambda record: _came_registered(record, registered=True),
     rests_on=frozenset({"attended", "registered"}),
+    by_convening=True,
 )
 
 WALK_INS = Measure(
@@ -160,6 +163,7 @@ WALK_INS = Measure(
     record=ParticipationRecord,
     contributions=lambda record: _came_registered(record, registered=False),
     rests_on=frozenset({"attended", "registered"}),
+    by_convening=True,
 )
 
 SHOW_UP = Measure(

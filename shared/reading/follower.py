@@ -2,7 +2,6 @@
 
 import asyncio
 import time
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
@@ -13,8 +12,9 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
-from shared.kafka import Record, topic_name
+from shared.kafka import topic_name
 from shared.mongo import Database, Document, by_its_name
+from shared.reading.hand import FETCHED_BYTES, MOST_POLLED, Batch, Hand
 from shared.reading.log import Log, cluster_id, learned, look_at, topic_of
 from shared.reading.sink import BeginsBeyond, Folding
 from shared.running import told_to_end
@@ -30,17 +30,6 @@ STOPPED_WITHIN_S = 10.0
 LOOK_EVERY_S = 5.0
 """A topic may be deleted and made anew while it is read, and nothing else tells."""
 ANSWERS_WITHIN_S = 1.0  # else Kafka is taken to be away: aiokafka itself would go on asking for 40 s
-
-
-def by_partition(
-    records: Mapping[TopicPartition, Sequence[Record]],
-) -> dict[int, dict[str, Sequence[Record]]]:
-    """A poll's records by partition number and topic: what goes into one transaction."""
-    grouped: dict[int, dict[str, Sequence[Record]]] = defaultdict(dict)
-    for place, batch in records.items():
-        if batch:
-            grouped[place.partition][topic_of(place)] = batch
-    return grouped
 
 
 async def stored_offsets(sink: Folding, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
@@ -130,7 +119,8 @@ class Follower:
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
-            max_partition_fetch_bytes=4 * 1024 * 1024,
+            max_partition_fetch_bytes=FETCHED_BYTES,
+            max_poll_records=MOST_POLLED,
             fetch_max_wait_ms=500,
             session_timeout_ms=self._session // timedelta(milliseconds=1),
             heartbeat_interval_ms=self._session / 5 // timedelta(milliseconds=1),
@@ -144,16 +134,18 @@ class Follower:
         try:
             await consumer.start()
             self._consumer, look_at_s = consumer, time.monotonic() + LOOK_EVERY_S
-            while True:
-                records = await consumer.getmany(timeout_ms=1_000)
-                if assignment.problem:
-                    raise assignment.problem
-                if assignment.settled:
-                    self.waits_for = None
-                await self._put(consumer, records)
-                if assignment.settled and time.monotonic() > look_at_s:
-                    await self._look_again(consumer, assignment.cluster)
-                    look_at_s = time.monotonic() + LOOK_EVERY_S
+            async with Hand(partial(self._put, consumer)) as hand:
+                while True:
+                    await hand.room()
+                    records = await consumer.getmany(timeout_ms=1_000)
+                    if assignment.problem:
+                        raise assignment.problem
+                    if assignment.settled:
+                        self.waits_for = None
+                    hand.take(records)
+                    if assignment.settled and time.monotonic() > look_at_s:
+                        await self._look_again(consumer, assignment.cluster)
+                        look_at_s = time.monotonic() + LOOK_EVERY_S
         finally:
             self._consumer = None
             hinting.cancel()
@@ -167,17 +159,16 @@ class Follower:
         except AWAY as problem:
             log.warning("follower.not_looked", group=self._group, reason=repr(problem))
 
-    async def _put(self, consumer: AIOKafkaConsumer, records: Mapping[TopicPartition, Sequence[Record]]) -> None:
-        puts = [self._sink.put(number, batches) for number, batches in by_partition(records).items()]
-        for outcome in await asyncio.gather(*puts, return_exceptions=True):
-            if isinstance(outcome, BeginsBeyond):
-                log.warning("follower.sought_back", partition=outcome.partition, next=outcome.next)
-                for topic, offset in outcome.next.items():
-                    place = TopicPartition(topic_name(topic), outcome.partition)
-                    if place in consumer.assignment():
-                        consumer.seek(place, offset)
-            elif isinstance(outcome, BaseException):
-                raise outcome
+    async def _put(self, consumer: AIOKafkaConsumer, hand: Hand, number: int, batch: Batch) -> None:
+        try:
+            await self._sink.put(number, batch)
+        except BeginsBeyond as outcome:
+            log.warning("follower.sought_back", partition=outcome.partition, next=outcome.next)
+            hand.drop(number)
+            for topic, offset in outcome.next.items():
+                place = TopicPartition(topic_name(topic), number)
+                if place in consumer.assignment():
+                    consumer.seek(place, offset)
 
     async def _hint(self, consumer: AIOKafkaConsumer) -> None:
         """Tell Kafka where we are, for lag displays only: MongoDB's offsets are the ones that count."""

@@ -5,9 +5,11 @@ people keeps the words of the fact beside it (`…_stated`).
 """
 
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any, ClassVar, Self
 
 from msgspec import Struct, convert, to_builtins
+from msgspec.structs import replace
 
 from shared.events.fact import Kind
 from shared.events.feedback import AdoptionStage, Scale, SourceKind
@@ -21,8 +23,10 @@ def _as_text(value: object) -> str:
     raise NotImplementedError(f"{type(value).__name__} is nothing that a record holds")
 
 
-class Record(Struct, frozen=True, omit_defaults=True):
-    """Immutable: `msgspec.structs.replace` gives the next one."""
+class Record(Struct, frozen=True, omit_defaults=True, gc=False):
+    """Immutable: `msgspec.structs.replace` gives the next one. None refers to itself, so garbage collection is told not
+    to look at them: there are many.
+    """
 
     kind: ClassVar[str]
     within: ClassVar[Kind]
@@ -57,7 +61,7 @@ class Record(Struct, frozen=True, omit_defaults=True):
         return stored
 
 
-class Part(Struct, frozen=True, omit_defaults=True):
+class Part(Struct, frozen=True, omit_defaults=True, gc=False):
     """A part of a record."""
 
 
@@ -202,6 +206,8 @@ class ParticipationRecord(Record, frozen=True):
 
     kind: ClassVar[str] = "participation"
     within: ClassVar[Kind] = "community"
+    OF_CONVENINGS: ClassVar[AbstractSet[str]] = frozenset({"registered", "attended", "first_attended_on"})
+    """The fields that come of what happened at each convening."""
 
     community_id: str
     person_id: str
@@ -229,6 +235,19 @@ class ParticipationRecord(Record, frozen=True):
     def has_left(self, day: str) -> bool:
         """Was a member and is none any more; who never was a member has not left."""
         return any(membership.joined_on <= day for membership in self.memberships) and not self.is_member(day)
+
+    def convenings_otherwise_than(self, before: Self) -> set[str]:
+        """The convenings of which something else is on record than before."""
+        registered, attended = self.registered.items(), self.attended.items()
+        return {id for id, _ in (registered ^ before.registered.items()) | (attended ^ before.attended.items())}
+
+    def at(self, convenings: AbstractSet[str]) -> Self:
+        """As if there had been these convenings only."""
+        return replace(
+            self,
+            registered={id: held for id in convenings if (held := self.registered.get(id))},
+            attended={id: day for id in convenings if (day := self.attended.get(id))},
+        )
 
     def affiliated(self, day: str) -> list[Affiliation]:
         return [affiliation for affiliation in self.affiliations if affiliation.holds(day)]

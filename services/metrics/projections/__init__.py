@@ -5,11 +5,11 @@ from services.metrics.projections.batch import (
     Held,
     News,
     Placed,
-    SumId,
     concerned,
     fold,
     folded_again,
     with_them,
 )
+from services.metrics.projections.differences import SumId
 
 __all__ = ["Changes", "Held", "News", "Placed", "SumId", "concerned", "fold", "folded_again", "with_them"]

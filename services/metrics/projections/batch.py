@@ -1,64 +1,33 @@
 """What a batch of facts makes of records, and of the sums that rest on them. Pure.
 
-A record is evolved by the facts that come, in order; one that comes late makes it fold all its facts again. Its
-measures' old contributions are taken back and the new ones added. What is of one person under ids that were merged adds
-to the sums together, as one.
+A record is evolved by the facts that come, in order; one that comes late makes it fold all its facts again. What is of
+one person under ids that were merged adds to the sums together, as one.
 """
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, NamedTuple
 
+from msgspec import Struct
+
+from services.metrics.projections.differences import Differences, SumId
 from services.metrics.projections.identity import Identity, also_about, identity_of
 from services.metrics.projections.record import evolve
 from shared.events.fact import Fact, Recorded
-from shared.measures.catalogue import SUMMED
-from shared.measures.measure import Measure, contributions
 from shared.measures.united import absent, united
 from shared.views.builds import scope_of
 from shared.views.records import RECORDS, ParticipationRecord, Record
 
-Added = Mapping[str, Mapping[tuple[str, str], int]]
-"""What a record adds to the sums: measure -> (key, day) -> delta."""
 
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """A record, up to which version of each topic its facts are in it, and what it adds to the sums by itself."""
+class Held(Struct, frozen=True, gc=False):
+    """A record, and up to which version of each topic its facts are in it."""
 
     record: Record
     seen: Mapping[str, int]
-    added: Added
-
-    @classmethod
-    def nothing(cls, identity: Identity) -> "Held":
-        """Before its first fact: it adds nothing then, whatever the measures."""
-        return cls(identity.empty(), {}, {})
 
     @classmethod
     def restored(cls, document: Mapping[str, Any]) -> "Held":
-        record = RECORDS[document["kind"]].restored(document["value"])
-        return cls(record, document["seen"], {measure.name: contributions(record, measure) for measure in _of(record)})
-
-    def after(self, record: Record, seen: Mapping[str, int]) -> "Held":
-        """What it is with more facts. What a measure added stays, where nothing changed that it rests on."""
-        changed = record.others_than(self.record)
-        added = {
-            measure.name: self.added.get(measure.name, {})
-            if measure.is_untouched(changed)
-            else contributions(record, measure)
-            for measure in _of(record)
-        }
-        return Held(record, seen, added)
-
-
-def _of(record: Record) -> Sequence[Measure]:
-    """The measures to whose sums it adds by itself. What is of merged people adds to them together."""
-    if isinstance(record, ParticipationRecord) and record.is_merged:
-        return ()
-    return SUMMED.get(type(record), ())
+        return cls(RECORDS[document["kind"]].restored(document["value"]), document["seen"])
 
 
 class Placed(NamedTuple):
@@ -81,13 +50,6 @@ class News(NamedTuple):
 
     def is_late_for(self, held: Held) -> bool:
         return any(recorded.version < held.seen.get(recorded.stream.topic, 0) for recorded in self.facts)
-
-
-class SumId(NamedTuple):
-    scope: str
-    measure: str
-    key: str
-    year: str
 
 
 class Changes(NamedTuple):
@@ -126,17 +88,17 @@ def fold(about: Mapping[str, News], held: Mapping[str, Held], earlier: Mapping[s
     so far of those that must be folded again.
     """
     records = dict[str, Held]()
-    added: Differences = defaultdict(dict)
+    differences = Differences()
     for id, news in about.items():
-        before = held.get(id) or Held.nothing(news.identity)
+        before = held.get(id) or Held(news.identity.empty(), {})
         after = records[id] = _evolved(before, news, earlier.get(id))
-        _add_difference(added, news.scope, before.added, after.added)
-    if _merged(records):  # a merge is never undone
+        differences.changed(news.scope, before.record, after.record)
+    if _merged(records):
         for person in united(_merged(held)):
-            _add_difference(added, scope_of("community", person.community_id), _added_together(person), {})
+            differences.gone(scope_of("community", person.community_id), person)
         for person in united(_merged({**held, **records})):
-            _add_difference(added, scope_of("community", person.community_id), {}, _added_together(person))
-    return Changes(records, _by_year(added))
+            differences.came(scope_of("community", person.community_id), person)
+    return Changes(records, differences.by_year())
 
 
 def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
@@ -149,38 +111,8 @@ def _evolved(held: Held, news: News, earlier: Sequence[Placed] | None) -> Held:
     for topic, version, fact in facts:
         record = evolve(record, fact)
         seen[topic] = max(version, seen.get(topic, 0))
-    return held.after(record, seen)
+    return Held(record, seen)
 
 
 def _merged(held: Mapping[str, Held]) -> list[ParticipationRecord]:
     return [one.record for one in held.values() if isinstance(one.record, ParticipationRecord) and one.record.is_merged]
-
-
-def _added_together(person: ParticipationRecord) -> Added:
-    return {measure.name: contributions(person, measure) for measure in SUMMED[ParticipationRecord]}
-
-
-Differences = defaultdict[tuple[str, str], dict[tuple[str, str], int]]
-"""(scope, measure) -> (key, day) -> delta."""
-
-
-def _add_difference(into: Differences, scope: str, old: Added, new: Added) -> None:
-    for measure in old.keys() | new.keys():
-        before, after = old.get(measure, {}), new.get(measure, {})
-        if before is after:
-            continue
-        sums = into[scope, measure]
-        for place, delta in after.items():
-            sums[place] = sums.get(place, 0) + delta
-        for place, delta in before.items():
-            sums[place] = sums.get(place, 0) - delta
-
-
-def _by_year(added: Differences) -> dict[SumId, dict[str, int]]:
-    """Without what adds nothing: most of what a record contributes it contributed before."""
-    sums = defaultdict[SumId, dict[str, int]](dict)
-    for (scope, measure), places in added.items():
-        for (key, day), delta in places.items():
-            if delta:
-                sums[SumId(scope, measure, key, day[:4])][day] = delta
-    return sums

@@ -20,7 +20,7 @@ def sums(measure: Measure, *records: Record, at: str) -> dict[str, int]:
     """Key -> sum up to a day, without those that are zero."""
     added = Counter[str]()
     for record in records:
-        for (key, since), delta in contributions(record, measure).items():
+        for since, key, delta in contributions(record, measure):
             if since <= at:
                 added[key] += delta
     return {key: value for key, value in added.items() if value}

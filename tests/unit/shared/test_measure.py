@@ -64,4 +64,4 @@ def test_a_measure_is_in_the_catalogue_under_its_own_name_and_says_what_it_count
 def test_a_record_that_nothing_is_known_of_contributes_nothing() -> None:
     for kind, measures in SUMMED.items():
         known = {field.name: "x" for field in fields(kind) if field.required}
-        assert all(contributions(kind(**known), measure) == {} for measure in measures)
+        assert not any(list(contributions(kind(**known), measure)) for measure in measures)

@@ -1,0 +1,96 @@
+"""What a reader has in hand: polled, and not folded yet."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+from aiokafka import TopicPartition
+
+from shared.kafka import Record
+from shared.reading.log import topic_of
+from shared.reading.sink import MOST_AT_ONCE, TRANSACTIONS
+
+FETCHED_BYTES = 2 * 1024 * 1024
+"""Of a partition at once: some 4,000 facts."""
+MOST_POLLED = MOST_AT_ONCE
+MOST_IN_HAND = 2 * TRANSACTIONS * MOST_AT_ONCE
+"""Records: as many as can be folded at once, and as many that gather meanwhile. The rest waits as fetched bytes."""
+
+Batch = Mapping[str, Sequence[Record]]
+"""Records of one partition number by topic, in order of offset."""
+
+
+def by_partition(records: Mapping[TopicPartition, Sequence[Record]]) -> dict[int, Batch]:
+    """A poll's records by partition number and topic: what goes into one transaction."""
+    grouped: dict[int, dict[str, Sequence[Record]]] = defaultdict(dict)
+    for place, batch in records.items():
+        if batch:
+            grouped[place.partition][topic_of(place)] = batch
+    return dict(grouped)
+
+
+class Hand:
+    """Folds one batch of a partition number at a time, several partition numbers at once. Whatever came of one while
+    its last transaction was in flight is its next batch, so none waits for another.
+    """
+
+    def __init__(self, fold: Callable[["Hand", int, Batch], Awaitable[None]]) -> None:
+        """`fold` may ask to `drop` what waits of the same partition number."""
+        self._fold = fold
+        self._waiting: dict[int, dict[str, list[Record]]] = {}
+        """By partition number, of those that are being folded: what is next."""
+        self._count = 0
+        self._room = asyncio.Event()
+        self._folding = asyncio.TaskGroup()
+        self._turn = asyncio.Semaphore(TRANSACTIONS)
+        """For it is waited before a batch is taken, not after: so the batch is larger."""
+
+    async def __aenter__(self) -> Self:
+        await self._folding.__aenter__()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """What a fold raised is raised here, and ends the other folds and whatever is done in the context."""
+        try:
+            await self._folding.__aexit__(kind, error, trace)
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+
+    async def room(self) -> None:
+        """Wait until there is room for another poll."""
+        while self._count >= MOST_IN_HAND:
+            self._room.clear()
+            await self._room.wait()
+
+    def take(self, records: Mapping[TopicPartition, Sequence[Record]]) -> None:
+        for number, batch in by_partition(records).items():
+            self._count += _count(batch)
+            being_folded = number in self._waiting
+            waiting = self._waiting.setdefault(number, {})
+            for topic, those in batch.items():
+                waiting.setdefault(topic, []).extend(those)
+            if not being_folded:
+                self._folding.create_task(self._fold_all(number))
+
+    def drop(self, number: int) -> None:
+        """Do without what waits of a partition number that is being folded: it is read again."""
+        self._count -= _count(self._waiting[number])
+        self._waiting[number] = {}
+        self._room.set()
+
+    async def _fold_all(self, number: int) -> None:
+        while self._waiting[number]:
+            async with self._turn:
+                batch, self._waiting[number] = self._waiting[number], {}
+                await self._fold(self, number, batch)
+            self._count -= _count(batch)
+            self._room.set()
+        del self._waiting[number]
+
+
+def _count(batch: Batch) -> int:
+    return sum(map(len, batch.values()))

@@ -1,0 +1,114 @@
+"""What a reader has in hand: whose turn it is, and what becomes of what comes meanwhile."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+from aiokafka import ConsumerRecord, TopicPartition
+
+from shared.reading.hand import MOST_IN_HAND, Batch, Hand
+
+Poll = dict[TopicPartition, list[ConsumerRecord]]
+
+
+def polled(*offsets: int, number: int = 0, topic: str = "membership") -> Poll:
+    place = TopicPartition(f"{topic}.events", number)
+    return {place: [ConsumerRecord(*place, offset, 0, 0, b"", b"", None, 0, 0, ()) for offset in offsets]}
+
+
+class Folds:
+    """Folds when it is told to, partition number by partition number."""
+
+    def __init__(self) -> None:
+        self.begun: list[tuple[int, list[int]]] = []
+        self.may_end: dict[int, asyncio.Event] = {}
+
+    async def __call__(self, _: Hand, number: int, batch: Batch) -> None:
+        self.begun.append((number, [record.offset for records in batch.values() for record in records]))
+        await self.may_end.setdefault(number, asyncio.Event()).wait()
+
+    def let_go(self, number: int) -> None:
+        self.may_end[number].set()
+
+
+async def as_far_as_it_goes() -> None:
+    for _ in range(20):
+        await asyncio.sleep(0)
+
+
+async def test_what_comes_in_a_transaction_is_the_next_batch() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        hand.take(polled(0, 1))
+        await as_far_as_it_goes()
+        hand.take(polled(2))
+        hand.take({**polled(3), **polled(0, topic="convenings")})
+        await as_far_as_it_goes()
+        assert folds.begun == [(0, [0, 1])]
+        folds.let_go(0)
+    assert folds.begun == [(0, [0, 1]), (0, [2, 3, 0])]
+
+
+async def test_none_waits_for_another() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        hand.take(polled(0, number=1))
+        await as_far_as_it_goes()
+        hand.take({**polled(1, number=1), **polled(0, number=2)})
+        await as_far_as_it_goes()
+        assert folds.begun == [(1, [0]), (2, [0])]
+        folds.let_go(2)
+        folds.let_go(1)
+
+
+async def test_what_was_dropped_is_not_folded() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        hand.take(polled(0))
+        await as_far_as_it_goes()
+        hand.take(polled(5, 6))
+        hand.drop(0)
+        folds.let_go(0)
+        await as_far_as_it_goes()
+        hand.take(polled(1))
+    assert folds.begun == [(0, [0]), (0, [1])]
+
+
+async def test_a_full_hand_takes_nothing_until_there_is_room() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        hand.take(polled(*range(MOST_IN_HAND)))
+        room = asyncio.create_task(hand.room())
+        await as_far_as_it_goes()
+        assert not room.done()
+        folds.let_go(0)
+        await asyncio.wait_for(room, 1)
+
+
+async def test_what_is_dropped_makes_room() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        hand.take(polled(0))
+        await as_far_as_it_goes()
+        hand.take(polled(*range(1, MOST_IN_HAND + 1)))
+        room = asyncio.create_task(hand.room())
+        await as_far_as_it_goes()
+        hand.drop(0)
+        await asyncio.wait_for(room, 1)
+        folds.let_go(0)
+
+
+async def test_what_a_fold_raises_ends_it_all() -> None:
+    async def fold(_: Hand, number: int, __: Batch) -> None:
+        if number:
+            raise LookupError("this one")
+        await asyncio.Event().wait()
+
+    with pytest.raises(LookupError, match="this one"):
+        await in_hand(fold, {**polled(0), **polled(0, number=1)})
+
+
+async def in_hand(fold: Callable[[Hand, int, Batch], Awaitable[None]], records: Poll) -> None:
+    async with Hand(fold) as hand:
+        hand.take(records)
+        await asyncio.Event().wait()
