@@ -178,6 +178,12 @@ MISTAKES = (
         [("primary", 0), ("paused-worker", 1)],
     ),
     Mistake(
+        "unbounded",
+        "a worker goes on polling without waiting for the sink",
+        [Change("services/metrics/stream.py", "            await self.app.wanted.wait()\n", "")],
+        [("slow-mongo", 0)],
+    ),
+    Mistake(
         "any-log",
         "a log counts as the one that was read where it is long enough",
         [Change("shared/reading/log.py", "        if found != firsts.get(topic, found):\n", "        if False:\n")],

@@ -26,7 +26,7 @@ from services.membership.domain.people import (
 from services.membership.domain.references import Reference
 from services.metrics.fold import Fold
 from shared.events.fact import Fact, Recorded, Stream
-from shared.mongo import Client, Database, Session, connect, transact
+from shared.mongo import Client, Database, Session, transact
 from shared.reading.sink import Partition, Unit
 from shared.refusals import Conflict
 from shared.views.builds import FIRST
@@ -51,7 +51,7 @@ from tests.builders import (
     person_registered,
     recorded,
 )
-from tests.integration.test_writer_contract import a_practice, join
+from tests.integration.test_writer_contract import a_practice, join, replicas
 
 E_MAIL = Reference(source="sign-in sheet", ref="anna@example.org")
 MERGE, ERASE = Merge(into_id=BEN, merged_on=on("2020-06-30")), Erase(erased_on=on("2020-06-30"))
@@ -81,18 +81,8 @@ class Service:
 
 @pytest.fixture
 async def service(mongo: str) -> AsyncIterator[Service]:
-    client = connect(mongo)
-    db = client[f"identity_{uuid.uuid4().hex[:12]}"]
-    writers = [Writer(client, db) for _ in range(2)]
-    running = [asyncio.create_task(writer.run()) for writer in writers]
-    try:
+    async with replicas(mongo, 2) as (writers, db):
         yield Service(writers, db)
-    finally:
-        for task in running:
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await client.drop_database(db.name)
-        await client.close()
 
 
 def of(fact: Fact) -> tuple[str, str]:

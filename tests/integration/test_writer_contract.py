@@ -69,13 +69,14 @@ class OnMongo:
 
 
 @asynccontextmanager
-async def on_mongo(url: str, writers: int) -> AsyncIterator[OnMongo]:
+async def replicas(url: str, count: int) -> AsyncIterator[tuple[Sequence[Writer], Database]]:
+    """So many writers at work on a database of their own."""
     client = connect(url)
-    db = client[f"contract_{uuid.uuid4().hex[:12]}"]
-    replicas = [Writer(client, db) for _ in range(writers)]
-    running = [asyncio.create_task(writer.run()) for writer in replicas]
+    db = client[f"writers_{uuid.uuid4().hex[:12]}"]
+    writers = [Writer(client, db) for _ in range(count)]
+    running = [asyncio.create_task(writer.run()) for writer in writers]
     try:
-        yield OnMongo(replicas, db)
+        yield writers, db
     finally:
         for task in running:
             task.cancel()
@@ -90,8 +91,8 @@ async def subject(request: pytest.FixtureRequest) -> AsyncIterator[Subject]:
         yield InMemory()
     else:
         url = request.getfixturevalue("mongo")
-        async with on_mongo(url, writers=1 if request.param == "one on MongoDB" else 2) as subject:
-            yield subject
+        async with replicas(url, 1 if request.param == "one on MongoDB" else 2) as (writers, db):
+            yield OnMongo(writers, db)
 
 
 async def write(

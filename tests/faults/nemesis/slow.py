@@ -1,6 +1,7 @@
 """Faults of the ways to the engines: what passes is late, stands still for seconds, or breaks off."""
 
 import asyncio
+import time
 from contextlib import suppress
 
 import psutil
@@ -41,7 +42,8 @@ class SlowMongo(Fault):
         most = (_mb(arena) or 0) + MAY_GROW_BY
         arena.open_doors("mongo", manner=Slow(self.seed, 0.01, 0.2, stalls=0.005, cuts=0.005))
         flooding = asyncio.create_task(flood(arena, FLOOD * 1_000_000))
-        for _ in range(int(self.seconds * 2)):
+        until = time.monotonic() + self.seconds
+        while time.monotonic() < until or not flooding.done():
             await asyncio.sleep(0.5)
             if (mb := _mb(arena)) is not None:
                 arena.history.note("memory", name="metrics", mb=mb, most=most)
