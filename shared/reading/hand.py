@@ -17,6 +17,8 @@ FETCHED_BYTES = 2 * 1024 * 1024
 MOST_POLLED = MOST_AT_ONCE
 MOST_IN_HAND = 2 * TRANSACTIONS * MOST_AT_ONCE
 """Records: as many as can be folded at once, and as many that gather meanwhile. The rest waits as fetched bytes."""
+MOST_BYTES = 64_000_000
+"""In hand, too: a fact may be hundreds of times as long as most are."""
 
 Batch = Mapping[str, Sequence[Record]]
 """Records of one partition number by topic, in order of offset."""
@@ -41,7 +43,7 @@ class Hand:
         self._fold = fold
         self._waiting: dict[int, dict[str, list[Record]]] = {}
         """By partition number, of those that are being folded: what is next."""
-        self._count = 0
+        self._count = self._bytes = 0
         self._room = asyncio.Event()
         self._folding = asyncio.TaskGroup()
         self._turn = asyncio.Semaphore(TRANSACTIONS)
@@ -62,13 +64,13 @@ class Hand:
 
     async def room(self) -> None:
         """Wait until there is room for another poll."""
-        while self._count >= MOST_IN_HAND:
+        while self._count >= MOST_IN_HAND or self._bytes >= MOST_BYTES:
             self._room.clear()
             await self._room.wait()
 
     def take(self, records: Mapping[TopicPartition, Sequence[Record]]) -> None:
         for number, batch in by_partition(records).items():
-            self._count += _count(batch)
+            self._put_on(batch)
             being_folded = number in self._waiting
             waiting = self._waiting.setdefault(number, {})
             for topic, those in batch.items():
@@ -78,19 +80,30 @@ class Hand:
 
     def drop(self, number: int) -> None:
         """Do without what waits of a partition number that is being folded: it is read again."""
-        self._count -= _count(self._waiting[number])
+        self._take_off(self._waiting[number])
         self._waiting[number] = {}
-        self._room.set()
 
     async def _fold_all(self, number: int) -> None:
         while self._waiting[number]:
             async with self._turn:
                 batch, self._waiting[number] = self._waiting[number], {}
                 await self._fold(self, number, batch)
-            self._count -= _count(batch)
-            self._room.set()
+            self._take_off(batch)
         del self._waiting[number]
+
+    def _put_on(self, batch: Batch) -> None:
+        self._count += _count(batch)
+        self._bytes += _bytes(batch)
+
+    def _take_off(self, batch: Batch) -> None:
+        self._count -= _count(batch)
+        self._bytes -= _bytes(batch)
+        self._room.set()
 
 
 def _count(batch: Batch) -> int:
     return sum(map(len, batch.values()))
+
+
+def _bytes(batch: Batch) -> int:
+    return sum(len(record.value or b"") for records in batch.values() for record in records)

@@ -180,7 +180,7 @@ MISTAKES = (
     Mistake(
         "unbounded",
         "a worker goes on polling without waiting for the sink",
-        [Change("services/metrics/stream.py", "            await self.app.wanted.wait()\n", "")],
+        [Change("services/metrics/worker.py", "                await hand.room()\n", "")],
         [("slow-mongo", 0)],
     ),
     Mistake(

@@ -1,7 +1,6 @@
 """Faults of the ways to the engines: what passes is late, stands still for seconds, or breaks off."""
 
 import asyncio
-import time
 from contextlib import suppress
 
 import psutil
@@ -32,22 +31,30 @@ class SlowKafka(Fault):
 
 
 class SlowMongo(Fault):
-    """The same of MongoDB, which is asked more often; and the worker's memory stays as it is, whatever waits for it."""
+    """The same of MongoDB, which is asked more often. First it stands still while much comes that waits for the worker,
+    which must not take more memory for that.
+    """
 
     name = "slow-mongo"
     layout = Layout(doors=True)
     seconds = 15.0
 
     async def strike(self, arena: Arena) -> None:
-        most = (_mb(arena) or 0) + MAY_GROW_BY
+        watching = asyncio.create_task(_watch(arena, (_mb(arena) or 0) + MAY_GROW_BY))
+        await arena.freeze("mongo")  # so that what is polled is not folded
+        await flood(arena, FLOOD * 1_000_000)
+        await arena.thaw("mongo")
         arena.open_doors("mongo", manner=Slow(self.seed, 0.01, 0.2, stalls=0.005, cuts=0.005))
-        flooding = asyncio.create_task(flood(arena, FLOOD * 1_000_000))
-        until = time.monotonic() + self.seconds
-        while time.monotonic() < until or not flooding.done():
-            await asyncio.sleep(0.5)
-            if (mb := _mb(arena)) is not None:
-                arena.history.note("memory", name="metrics", mb=mb, most=most)
-        await flooding
+        await asyncio.sleep(self.seconds)
+        watching.cancel()
+
+
+async def _watch(arena: Arena, most: int) -> None:
+    """Note what the worker takes, and what it may take."""
+    while True:
+        await asyncio.sleep(0.5)
+        if (mb := _mb(arena)) is not None:
+            arena.history.note("memory", name="metrics", mb=mb, most=most)
 
 
 def _mb(arena: Arena) -> int | None:

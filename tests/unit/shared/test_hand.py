@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.reading.hand import MOST_IN_HAND, Batch, Hand
+from shared.reading.hand import MOST_BYTES, MOST_IN_HAND, Batch, Hand
 
 Poll = dict[TopicPartition, list[ConsumerRecord]]
 
@@ -47,6 +47,21 @@ async def test_what_comes_in_a_transaction_is_the_next_batch() -> None:
         assert folds.begun == [(0, [0, 1])]
         folds.let_go(0)
     assert folds.begun == [(0, [0, 1]), (0, [2, 3, 0])]
+
+
+async def test_long_facts_take_the_room_of_many() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        place = TopicPartition("membership.events", 0)
+        value = bytes(MOST_BYTES // 2)
+        for offset in (0, 1):
+            await asyncio.wait_for(hand.room(), 1)
+            hand.take({place: [ConsumerRecord(*place, offset, 0, 0, b"", value, None, 0, 0, ())]})
+            await as_far_as_it_goes()
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(hand.room(), 0.05)
+        folds.let_go(0)
+        await asyncio.wait_for(hand.room(), 1)
 
 
 async def test_none_waits_for_another() -> None:
