@@ -99,8 +99,10 @@ CONTENDERS: dict[str, Contender] = {
 COMPARED = [
     ("worker-2", "kafka-streams-2", "x Kafka Streams", 1.2),
     ("worker", "kafka-streams", "x Kafka Streams", 1.2),
+    ("worker-2", "faststream", "x FastStream", 3),
     ("worker", "faststream", "x FastStream", 3),
     ("worker", "faststream-undecoded", "x FastStream that decodes nothing", 1),
+    ("worker-2", "take", "x Faust as it comes", 6),
     ("worker", "take", "x Faust as it comes", 6),
     ("worker-2", "bare", "x the bare loop", 0.9),
     ("worker", "bare", "x the bare loop", 0.9),
