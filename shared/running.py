@@ -120,7 +120,7 @@ def collect_seldom() -> None:
     """
     gc.collect()
     gc.freeze()
-    gc.set_threshold(200_000, 20, 50)
+    gc.set_threshold(500_000, 20, 50)
 
 
 def serve(app: FastAPI, host: str, port: int) -> None:
