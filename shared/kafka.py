@@ -108,7 +108,7 @@ def decode(record: Carried) -> Recorded:
     if record.value is None:
         raise NotUnderstood("there is no value (a tombstone)")
     try:
-        fact = kind.model_validate_json(record.value)
+        fact: Fact = kind.__pydantic_validator__.validate_json(record.value)  # what `model_validate_json` comes to
     except ValidationError as problem:
         raise NotUnderstood(f"{kind.type} is not as it must be: {_said(problem)}") from None
     return Recorded(id, stream, version, fact, recorded_at, trace, record.value)
@@ -122,7 +122,10 @@ def _said(problem: ValidationError) -> str:
 
 def present_headers(record: Carried) -> dict[str, bytes]:
     """The headers that have a value: on Kafka one may be null, which is as good as none."""
-    return {name: value for name, value in record.headers if value is not None}
+    headers = dict(record.headers)
+    if None in headers.values():
+        return {name: value for name, value in record.headers if value is not None}
+    return headers  # type: ignore[return-value]
 
 
 @lru_cache(maxsize=65_536)
@@ -132,6 +135,7 @@ def _placed(subject: bytes) -> tuple[Stream, bytes, str]:
     return stream, stream.key.encode(), topic_name(stream.topic)
 
 
+@lru_cache(maxsize=1_024)
 def _kind(type: bytes) -> type[Fact]:
     kind = FACTS.get(type.decode())
     if kind is None:

@@ -1,6 +1,7 @@
 """Which record a fact is about. It is in the scope of its stream's key, so one partition number writes it."""
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from shared.events.convenings import (
     AttendanceTaken,
@@ -74,49 +75,48 @@ def identity_of(stream: Stream, fact: Fact) -> Identity:
 
 def also_about(stream: Stream, fact: Fact) -> Identity | None:
     """The other record that a fact is about: where people are known, a merge is about both."""
-    if isinstance(fact, PersonMerged) and stream.kind == "community":
+    if stream.kind == "community" and type(fact) is PersonMerged:
         return Identity(ParticipationRecord, (stream.id, fact.into_id))
     return None
 
 
+_IN_COMMUNITY: dict[type[Fact], tuple[type[Record], Callable[[Any], tuple[str, ...]]]] = {
+    **dict.fromkeys(
+        (
+            MemberJoined,
+            MemberLeft,
+            MemberCompleted,
+            AffiliationBegan,
+            AffiliationEnded,
+            PersonMerged,
+            PersonErased,
+            RegistrationMade,
+            RegistrationWithdrawn,
+            PersonAttended,
+        ),
+        (ParticipationRecord, lambda fact: (fact.person_id,)),
+    ),
+    **dict.fromkeys(
+        (ConveningScheduled, ConveningRescheduled, ConveningHeld, ConveningCancelled, AttendanceTaken),
+        (ConveningRecord, lambda fact: (fact.convening_id,)),
+    ),
+    FeedbackFormOpened: (FormRecord, lambda fact: (fact.form_id,)),
+    ResponseReceived: (ResponseRecord, lambda fact: (fact.form_id, fact.response_id)),
+}
+"""What is about a part of a community: the record, and what tells it from others there."""
+
+_IN_INNOVATION = (OrganisationBecameEligible, OrganisationCeasedEligible, AdoptionStageReached)
+
+
 def _in_community(community: str, fact: Fact) -> Identity:
-    match fact:
-        case (
-            MemberJoined(person_id=person)
-            | MemberLeft(person_id=person)
-            | MemberCompleted(person_id=person)
-            | AffiliationBegan(person_id=person)
-            | AffiliationEnded(person_id=person)
-            | PersonMerged(person_id=person)
-            | PersonErased(person_id=person)
-            | RegistrationMade(person_id=person)
-            | RegistrationWithdrawn(person_id=person)
-            | PersonAttended(person_id=person)
-        ):
-            return Identity(ParticipationRecord, (community, person))
-        case (
-            ConveningScheduled(convening_id=convening)
-            | ConveningRescheduled(convening_id=convening)
-            | ConveningHeld(convening_id=convening)
-            | ConveningCancelled(convening_id=convening)
-            | AttendanceTaken(convening_id=convening)
-        ):
-            return Identity(ConveningRecord, (community, convening))
-        case FeedbackFormOpened(form_id=form):
-            return Identity(FormRecord, (community, form))
-        case ResponseReceived(form_id=form, response_id=response):
-            return Identity(ResponseRecord, (community, form, response))
-        case _:
-            return Identity(CommunityRecord, (community,))
+    part = _IN_COMMUNITY.get(type(fact))
+    if part is None:
+        return Identity(CommunityRecord, (community,))
+    record, key_of = part
+    return Identity(record, (community, *key_of(fact)))
 
 
 def _in_innovation(innovation: str, fact: Fact) -> Identity:
-    match fact:
-        case (
-            OrganisationBecameEligible(organisation_id=organisation)
-            | OrganisationCeasedEligible(organisation_id=organisation)
-            | AdoptionStageReached(organisation_id=organisation)
-        ):
-            return Identity(AdoptionRecord, (innovation, organisation))
-        case _:
-            return Identity(InnovationRecord, (innovation,))
+    if isinstance(fact, _IN_INNOVATION):
+        return Identity(AdoptionRecord, (innovation, fact.organisation_id))
+    return Identity(InnovationRecord, (innovation,))

@@ -21,7 +21,10 @@ from shared.views.records import Affiliation, Membership, ParticipationRecord, P
 
 def evolve(record: ParticipationRecord, fact: Fact) -> ParticipationRecord | None:
     """The participation after a fact; None if the fact is not about one."""
-    match fact:
+    match fact:  # what is frequent comes first
+        case PersonAttended(convening_id=convening, attended_on=on):
+            attended = {**record.attended, convening: on.last_day}
+            return replace(record, attended=attended, first_attended_on=min(attended.values()))
         case AffiliationBegan() | AffiliationEnded():
             return replace(record, affiliations=_affiliated(record.affiliations, fact))
         case MemberJoined(role=role, how=how, joined_on=on):
@@ -40,9 +43,6 @@ def evolve(record: ParticipationRecord, fact: Fact) -> ParticipationRecord | Non
                 return record
             withdrawn = (*made[:-1], replace(made[-1], withdrawn_on=on.last_day))
             return replace(record, registered={**record.registered, convening: withdrawn})
-        case PersonAttended(convening_id=convening, attended_on=on):
-            attended = {**record.attended, convening: on.last_day}
-            return replace(record, attended=attended, first_attended_on=min(attended.values()))
         case PersonMerged(person_id=person, into_id=into) if person == record.person_id:
             return replace(record, merged_into=into)
         case PersonMerged(person_id=person):

@@ -63,14 +63,14 @@ def evolve(record: Record, fact: Fact) -> Record:
         NotAbout: the fact is of another kind of thing.
     """
     match record:
+        case ParticipationRecord():  # most are
+            return participation.evolve(record, fact) or _not_about(record, fact)
         case ProgrammeRecord():
             return programme.evolve(record, fact) or _not_about(record, fact)
         case OrganisationRecord():
             return organisation.evolve(record, fact) or _not_about(record, fact)
         case PersonRecord():
             return participation.evolve_person(record, fact) or _not_about(record, fact)
-        case ParticipationRecord():
-            return participation.evolve(record, fact) or _not_about(record, fact)
         case CommunityRecord():
             return _community(record, fact)
         case ConveningRecord():
