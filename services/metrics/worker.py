@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError
 from services.metrics.stream import Stream
 from shared import failpoints
 from shared.kafka import topic_name
-from shared.reading.hand import Batch, Hand
+from shared.reading.hand import Batch, Hand, Later
 from shared.reading.sink import BeginsBeyond, Folding, Halt
 
 log = structlog.get_logger(__name__)
@@ -42,32 +42,25 @@ class Worker:
                     hand.take(records)
 
     async def _fold(self, hand: Hand, number: int, batch: Batch) -> None:
+        """Put a batch into the sink; where that is halted, stop there, loudly, until it is not any more."""
         try:
-            await self._put(number, batch)
+            await self._sink.put(number, batch)
         except BeginsBeyond as outcome:
             log.warning("partition.sought_back", partition=number, next=outcome.next)
             hand.drop(number)
             await self._stream.batches.seek_back(number, outcome.next)
+        except Halt as halt:
+            if number not in self._halted:
+                log.critical("worker.stopped", partition=number, reason=str(halt))
+            self._halted[number] = str(halt)
+            self._stream.batches.pause(number)  # each time, as it may have gone and come back since
+            raise Later(AGAIN_AFTER_S) from halt
         else:
+            if self._halted.pop(number, None):
+                log.warning("worker.went_on", partition=number)
+                self._stream.batches.go_on(number)
             for topic, records in batch.items():
                 self._folded[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
-
-    async def _put(self, number: int, batch: Batch) -> None:
-        """Put a batch into the sink; where that is halted, stop there, loudly, until it is not any more."""
-        while True:
-            try:
-                await self._sink.put(number, batch)
-            except Halt as halt:
-                if number not in self._halted:
-                    log.critical("worker.stopped", partition=number, reason=str(halt))
-                self._halted[number] = str(halt)
-                self._stream.batches.pause(number)  # each time, as it may have gone and come back since
-                await asyncio.sleep(AGAIN_AFTER_S)
-            else:
-                if self._halted.pop(number, None):
-                    log.warning("worker.went_on", partition=number)
-                    self._stream.batches.go_on(number)
-                return
 
     async def hint(self) -> None:
         """Tell Kafka about once a second how far we are: a hint for lag displays, never what reading goes on from."""

@@ -33,13 +33,21 @@ def by_partition(records: Mapping[TopicPartition, Sequence[Record]]) -> dict[int
     return dict(grouped)
 
 
+class Later(Exception):
+    """The batch is to be folded again in so many seconds. Meanwhile it is the turn of others."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(seconds)
+        self.seconds = seconds
+
+
 class Hand:
     """Folds one batch of a partition number at a time, several partition numbers at once. Whatever came of one while
     its last transaction was in flight is its next batch, so none waits for another.
     """
 
     def __init__(self, fold: Callable[["Hand", int, Batch], Awaitable[None]]) -> None:
-        """`fold` may ask to `drop` what waits of the same partition number."""
+        """`fold` may `drop` what waits of the same partition number, and raise `Later`."""
         self._fold = fold
         self._waiting: dict[int, dict[str, list[Record]]] = {}
         """By partition number, of those that are being folded: what is next."""
@@ -85,10 +93,20 @@ class Hand:
 
     async def _fold_all(self, number: int) -> None:
         while self._waiting[number]:
+            pause = None
             async with self._turn:
                 batch, self._waiting[number] = self._waiting[number], {}
-                await self._fold(self, number, batch)
-            self._take_off(batch)
+                try:
+                    await self._fold(self, number, batch)
+                except Later as later:
+                    pause = later.seconds
+            if pause is None:
+                self._take_off(batch)
+                continue
+            for topic, those in self._waiting[number].items():
+                batch.setdefault(topic, []).extend(those)
+            self._waiting[number] = batch
+            await asyncio.sleep(pause)
         del self._waiting[number]
 
     def _put_on(self, batch: Batch) -> None:

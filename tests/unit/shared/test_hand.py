@@ -6,7 +6,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.reading.hand import MOST_BYTES, MOST_IN_HAND, Batch, Hand
+from shared.reading.hand import MOST_BYTES, MOST_IN_HAND, Batch, Hand, Later
+from shared.reading.sink import TRANSACTIONS
 
 Poll = dict[TopicPartition, list[ConsumerRecord]]
 
@@ -111,6 +112,23 @@ async def test_what_is_dropped_makes_room() -> None:
         hand.drop(0)
         await asyncio.wait_for(room, 1)
         folds.let_go(0)
+
+
+async def test_what_must_wait_is_folded_again_and_leaves_its_turn_to_others() -> None:
+    came = list[tuple[int, list[int]]]()
+
+    async def fold(_: Hand, number: int, batch: Batch) -> None:
+        came.append((number, [record.offset for records in batch.values() for record in records]))
+        if number < TRANSACTIONS and len(came) <= TRANSACTIONS:
+            raise Later(0.05)
+
+    async with Hand(fold) as hand:
+        for number in range(TRANSACTIONS + 1):
+            hand.take(polled(0, number=number))
+        await as_far_as_it_goes()
+        hand.take(polled(1))
+    waiting = [(0, [0, 1]), *((number, [0]) for number in range(1, TRANSACTIONS))]
+    assert came == [*((number, [0]) for number in range(TRANSACTIONS + 1)), *waiting]
 
 
 async def test_what_a_fold_raises_ends_it_all() -> None:
