@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.partitioner import murmur2
 from ulid import ULID
 
 from deploy.local.services import waiting_for
@@ -105,6 +106,11 @@ def history(people: int) -> list[Recorded]:
     return [recorded(fact, version, place) for version, fact in enumerate([community_founded(), *joined], 1)]
 
 
+def partition_of(facts: list[Recorded]) -> int:
+    partition: int = (murmur2(facts[0].stream.key.encode()) & 0x7FFFFFFF) % PARTITIONS
+    return partition
+
+
 async def is_folded(db: Database, facts: list[Recorded]) -> bool:
     return not await unseen(db[FIRST.heads], [fact.position for fact in facts])
 
@@ -179,6 +185,10 @@ async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
     reason = await worker.waits_for()
     assert "2 of the last" not in str(reason)
     assert "could not be understood" in str(reason)
+    (told,) = worker.said("worker.stopped")
+    others = [others for others in (history(people=2) for _ in range(10)) if partition_of(others) != told["partition"]]
+    await send(producer, [encode(fact) for facts in others for fact in facts])
+    await until(lambda: is_folded(db, [fact for facts in others for fact in facts]))
     await asyncio.sleep(14)
     assert worker.runs, "it waits for somebody: it is not stuck"
     await until(
