@@ -16,6 +16,7 @@ from shared.views.builds import BUILDS, CURRENT, FIRST, Build
 from tests.faults.history import History, Line
 
 WRITING = ("membership", "convenings")
+AGAIN_WITHIN_S = 30.0
 SOURCES = [f"{topic}.events" for topic in SOURCE_TOPICS]
 DEAD = [f"{topic}.dead" for topic in SOURCES]
 POLL_S = 0.1
@@ -78,7 +79,27 @@ async def current(db: Database) -> Build:
 
 
 async def observe(client: Client, kafka: str, since: Mark, run: str, history: History) -> None:
-    """Put into the history all that came since the mark."""
+    """Put into the history all that came since the mark.
+
+    A command that its client gave up may still be carried out while it is looked: then all is looked at anew.
+    """
+    kept = len(history.kafka)
+    while True:
+        before = await _versions(client)
+        await _observe(client, kafka, since, run, history)
+        if await _versions(client) == before:
+            return
+        del history.kafka[kept:]
+        for lines in (history.events, history.outbox, history.records, history.sums, history.heads):
+            lines.clear()
+        await settle(client, AGAIN_WITHIN_S)
+
+
+async def _versions(client: Client) -> dict[str, int]:
+    return {stream["_id"]: stream["version"] for name in WRITING async for stream in client[name].streams.find()}
+
+
+async def _observe(client: Client, kafka: str, since: Mark, run: str, history: History) -> None:
     for name in WRITING:
         async for event in client[name].events.find({"recorded_at": {"$gte": since.at}}):
             place, data = event["_id"], {"data": event["data"], "type": event["type"], "id": event["id"]}

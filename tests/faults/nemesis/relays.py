@@ -37,7 +37,8 @@ class TwoRelays(Fault):
         point = arena.rng.choice(RELAY[:2])
         for name in ("membership", "membership-2"):
             await arena.kill(name)
-            await arena.start(name, fail=f"{point}:stop@{arena.rng.randint(3, 20)}")
+            # it may sleep before it is ready
+            await arena.start(name, fail=f"{point}:stop@{arena.rng.randint(3, 20)}", wait=False)
         names = ("membership", "membership-2")
         frozen = [asyncio.create_task(arena.until_frozen(name, within=15)) for name in names]
         await asyncio.wait(frozen, return_when=asyncio.FIRST_COMPLETED)
