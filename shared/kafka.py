@@ -135,7 +135,6 @@ def _placed(subject: bytes) -> tuple[Stream, bytes, str]:
     return stream, stream.key.encode(), topic_name(stream.topic)
 
 
-@lru_cache(maxsize=1_024)
 def _kind(type: bytes) -> type[Fact]:
     kind = FACTS.get(type.decode())
     if kind is None:
