@@ -4,7 +4,8 @@ Faust's own acknowledgements are never used: what is folded, and where reading g
 """
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ import yarl
 from aiokafka import TopicPartition
 from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as driver
+from faust.types import TP
 
 from services.metrics.metrics import REBALANCES
 from services.metrics.settings import Settings
@@ -21,7 +23,7 @@ from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
 from shared.mongo import by_its_name
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL, require_log
-from shared.reading.hand import FETCHED_BYTES, MOST_POLLED
+from shared.reading.hand import FETCHED_BYTES, LONGEST_POLL_S, MOST_POLLED, poll_s
 from shared.reading.log import Log, LostLog, cluster_id, look_at, topic_of
 from shared.reading.sink import Folding
 from shared.running import told_to_end
@@ -42,10 +44,20 @@ class BatchConsumer(driver.Consumer):
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):
             await self.app.wanted.wait()
-            records, _ = await self._wait_next_records(1.0)
+            records, _ = await self._wait_next_records(LONGEST_POLL_S)
             if records and self.flow_active:
                 self.app.wanted.clear()
                 self.app.polls.put_nowait((self.app.consumer_generation_id, records))
+
+    async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
+        """Poll those that Faust has not paused, save those of which enough is in hand."""
+        full = self.app.full()
+        wanted = (active_partitions or set()) - full
+        if full and not wanted:
+            await asyncio.sleep(poll_s(full))
+            return {}
+        records: Mapping[TP, list[Any]] = await super()._getmany(wanted, min(timeout, poll_s(full)))
+        return records
 
     async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
         """Called by Faust between assignment and resuming. While Kafka or MongoDB is away, Faust begins again with it.
@@ -135,6 +147,8 @@ class Stream(faust.App):
         self.sink, self.bootstrap = sink, settings.kafka
         self.wanted = asyncio.Event()
         self.polls: asyncio.Queue[tuple[int, Poll]] = asyncio.Queue()
+        self.full: Callable[[], AbstractSet[TopicPartition]] = frozenset
+        """The partitions of which nothing more is wanted yet."""
         self.places: frozenset[TopicPartition] = frozenset()
         """The partitions that are folded here, as far as this worker knows."""
         self.on_partitions_assigned.connect(_note_assigned)

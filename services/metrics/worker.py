@@ -33,6 +33,7 @@ class Worker:
 
     async def run(self) -> None:
         async with Hand(self._fold) as hand:
+            self._stream.full = hand.full
             while True:
                 await hand.room()
                 self._stream.wanted.set()

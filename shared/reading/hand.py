@@ -3,22 +3,31 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import chain
 from types import TracebackType
 from typing import Self
 
 from aiokafka import TopicPartition
 
-from shared.kafka import Record
+from shared.kafka import Record, topic_name
 from shared.reading.log import topic_of
 from shared.reading.sink import MOST_AT_ONCE, TRANSACTIONS
 
 FETCHED_BYTES = 2 * 1024 * 1024
 """Of a partition at once: some 4,000 facts."""
-MOST_POLLED = MOST_AT_ONCE
-MOST_IN_HAND = 2 * TRANSACTIONS * MOST_AT_ONCE
-"""Records: as many as can be folded at once, and as many that gather meanwhile. The rest waits as fetched bytes."""
+MOST_POLLED = 2_000
+"""So that no topic gets far ahead of its share by one poll."""
+MOST_IN_HAND = 8 * MOST_AT_ONCE
+"""Records: what is being folded, and as much for each of the next ones that its topics can be in step. The rest waits
+as fetched bytes.
+"""
 MOST_BYTES = 64_000_000
 """In hand, too: a fact may be hundreds of times as long as most are."""
+FEW = 1_000
+"""Waiting records of a partition number that are folded as they are, whichever came onto Kafka first."""
+LONGEST_POLL_S, POLL_AGAIN_S = 1.0, 0.05
+"""A poll waits for so long; where some places are left out of it, no longer than they may be full."""
 
 Batch = Mapping[str, Sequence[Record]]
 """Records of one partition number by topic, in order of offset."""
@@ -33,6 +42,35 @@ def by_partition(records: Mapping[TopicPartition, Sequence[Record]]) -> dict[int
     return dict(grouped)
 
 
+def in_step(waiting: Batch) -> dict[str, int]:
+    """How many of each topic's waiting records come next, by the times at which they came onto Kafka.
+
+    None is taken that is later than all that waits of another topic: more of that one may come which is earlier. So
+    facts about one person meet in a batch, in whatever topic each is, and their record is written once.
+    """
+    times = {topic: [record.timestamp for record in records] for topic, records in waiting.items() if records}
+    if sum(map(len, times.values())) <= FEW:
+        return {topic: len(those) for topic, those in times.items()}
+    until = min(map(max, times.values()))
+    if sum(map(len, times.values())) > MOST_AT_ONCE:
+        until = min(until, sorted(chain.from_iterable(times.values()))[MOST_AT_ONCE - 1])
+    counts, room = dict[str, int](), MOST_AT_ONCE
+    for topic, those in times.items():
+        counts[topic] = min(_count_until(until, those), room)  # many may be of one millisecond
+        room -= counts[topic]
+    return counts
+
+
+def _count_until(until: int, times: Sequence[int]) -> int:
+    """How many come before the first that is later: the order of offsets is kept, whatever the times say."""
+    return next((count for count, at in enumerate(times) if at > until), len(times))
+
+
+def poll_s(full: AbstractSet[TopicPartition]) -> float:
+    """How long a poll of all places but these waits, in seconds."""
+    return POLL_AGAIN_S if full else LONGEST_POLL_S
+
+
 class Later(Exception):
     """The batch is to be folded again in so many seconds. Meanwhile it is the turn of others."""
 
@@ -42,8 +80,8 @@ class Later(Exception):
 
 
 class Hand:
-    """Folds one batch of a partition number at a time, several partition numbers at once. Whatever came of one while
-    its last transaction was in flight is its next batch, so none waits for another.
+    """Folds one batch of a partition number at a time, several partition numbers at once. What came of one while its
+    last transaction was in flight is its next batch, its topics in step; so none waits for another.
     """
 
     def __init__(self, fold: Callable[["Hand", int, Batch], Awaitable[None]]) -> None:
@@ -76,6 +114,19 @@ class Hand:
             self._room.clear()
             await self._room.wait()
 
+    def full(self) -> AbstractSet[TopicPartition]:
+        """The places of which enough waits, so that others are to be polled: those that are busy share the room, else
+        the records of one topic might fill it while another's, which belong to them, wait on Kafka.
+        """
+        waiting = {
+            TopicPartition(topic_name(topic), number): len(records)
+            for number, topics in self._waiting.items()
+            for topic, records in topics.items()
+            if records
+        }
+        share = min(MOST_IN_HAND // max(len(waiting), 1), MOST_AT_ONCE)
+        return {place for place, count in waiting.items() if count >= share}
+
     def take(self, records: Mapping[TopicPartition, Sequence[Record]]) -> None:
         for number, batch in by_partition(records).items():
             self._put_on(batch)
@@ -95,7 +146,7 @@ class Hand:
         while self._waiting[number]:
             pause = None
             async with self._turn:
-                batch, self._waiting[number] = self._waiting[number], {}
+                batch = self._next(number)
                 try:
                     await self._fold(self, number, batch)
                 except Later as later:
@@ -108,6 +159,15 @@ class Hand:
             self._waiting[number] = batch
             await asyncio.sleep(pause)
         del self._waiting[number]
+
+    def _next(self, number: int) -> dict[str, list[Record]]:
+        """Take the next batch out of what waits."""
+        waiting = self._waiting[number]
+        counts = in_step(waiting)
+        self._waiting[number] = {
+            topic: records[counts[topic] :] for topic, records in waiting.items() if len(records) > counts[topic]
+        }
+        return {topic: records[: counts[topic]] for topic, records in waiting.items() if counts[topic]}
 
     def _put_on(self, batch: Batch) -> None:
         self._count += _count(batch)

@@ -27,10 +27,10 @@ log = structlog.get_logger(__name__)
 
 V = TypeVar("V")
 
-MOST_AT_ONCE = 5_000
-"""Facts in one transaction: MongoDB ends a transaction that takes too long, and more at once is no faster."""
-TRANSACTIONS = 4
-"""Partitions whose transactions are open at the same time."""
+MOST_AT_ONCE = 10_000
+"""Facts in one transaction: MongoDB ends a transaction that takes too long, and rolls back one that is too large."""
+TRANSACTIONS = 2
+"""Partitions whose transactions are open at the same time: while MongoDB works for one, Python does for the other."""
 TOO_LONG = timedelta(seconds=20)
 """A batch that loses every race for so long may be too large for a transaction: it is halved."""
 LONGEST_REASON = 2_000

@@ -1,13 +1,13 @@
 """What a reader has in hand: whose turn it is, and what becomes of what comes meanwhile."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import pytest
 from aiokafka import ConsumerRecord, TopicPartition
 
-from shared.reading.hand import MOST_BYTES, MOST_IN_HAND, Batch, Hand, Later
-from shared.reading.sink import TRANSACTIONS
+from shared.reading.hand import FEW, MOST_BYTES, MOST_IN_HAND, Batch, Hand, Later, in_step, poll_s
+from shared.reading.sink import MOST_AT_ONCE, TRANSACTIONS
 
 Poll = dict[TopicPartition, list[ConsumerRecord]]
 
@@ -15,6 +15,17 @@ Poll = dict[TopicPartition, list[ConsumerRecord]]
 def polled(*offsets: int, number: int = 0, topic: str = "membership") -> Poll:
     place = TopicPartition(f"{topic}.events", number)
     return {place: [ConsumerRecord(*place, offset, 0, 0, b"", b"", None, 0, 0, ()) for offset in offsets]}
+
+
+def waiting(**times: Iterable[int]) -> dict[str, list[ConsumerRecord]]:
+    """Records that came onto Kafka at these times, by topic."""
+    return {
+        topic: [
+            ConsumerRecord(f"{topic}.events", 0, offset, at, 0, b"", b"", None, 0, 0, ())
+            for offset, at in enumerate(those)
+        ]
+        for topic, those in times.items()
+    }
 
 
 class Folds:
@@ -139,6 +150,59 @@ async def test_what_a_fold_raises_ends_it_all() -> None:
 
     with pytest.raises(LookupError, match="this one"):
         await in_hand(fold, {**polled(0), **polled(0, number=1)})
+
+
+def test_no_topic_goes_ahead_of_what_may_still_come_of_another() -> None:
+    ahead, behind = range(2 * FEW), range(FEW // 2)
+    assert in_step(waiting(membership=ahead, convenings=behind)) == {"membership": FEW // 2, "convenings": FEW // 2}
+    assert in_step(waiting(membership=ahead)) == {"membership": 2 * FEW}
+
+
+def test_a_topic_that_is_ahead_waits_for_the_other_to_come_up() -> None:
+    assert in_step(waiting(membership=range(5_000, 7_000), convenings=range(100))) == {
+        "membership": 0,
+        "convenings": 100,
+    }
+
+
+def test_few_are_folded_as_they_are() -> None:
+    assert in_step(waiting(membership=range(FEW - 1), convenings=[10])) == {"membership": FEW - 1, "convenings": 1}
+
+
+@pytest.mark.parametrize("every", [1, 1_000_000], ids=["each at its time", "all of one time"])
+def test_no_more_come_next_than_a_transaction_bears_and_always_some(every: int) -> None:
+    times = [number // every for number in range(MOST_AT_ONCE)]
+    counts = in_step(waiting(membership=times, convenings=times, feedback=times))
+    assert 0 < sum(counts.values()) <= MOST_AT_ONCE
+
+
+def test_the_order_of_offsets_is_kept_whatever_the_times_say() -> None:
+    times = [5_000, *range(2 * FEW)]
+    assert in_step(waiting(membership=times, convenings=[4_999])) == {"membership": 0, "convenings": 1}
+
+
+async def test_those_of_which_enough_waits_are_left_out_of_polls_until_they_are_folded() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        hand.take(polled(0))
+        await as_far_as_it_goes()
+        assert (hand.full(), poll_s(hand.full())) == (set(), 1.0)
+        hand.take({**polled(*range(1, MOST_AT_ONCE + 1)), **polled(0, topic="convenings")})
+        assert hand.full() == {TopicPartition("membership.events", 0)}
+        assert poll_s(hand.full()) < 0.1
+        folds.let_go(0)
+    assert hand.full() == set()
+
+
+async def test_what_comes_next_is_taken_out_of_what_waits_until_nothing_does() -> None:
+    folds = Folds()
+    async with Hand(folds) as hand:
+        hand.take(polled(0))
+        await as_far_as_it_goes()
+        ahead, behind = waiting(membership=range(2 * FEW), convenings=range(FEW)).values()
+        hand.take({TopicPartition("membership.events", 0): ahead, TopicPartition("convenings.events", 0): behind})
+        folds.let_go(0)
+    assert [len(offsets) for _, offsets in folds.begun] == [1, 2 * FEW, FEW]
 
 
 async def in_hand(fold: Callable[[Hand, int, Batch], Awaitable[None]], records: Poll) -> None:
