@@ -6,8 +6,9 @@ Starting is not measured, a JVM that warms up is: a million facts say more than 
 
 How far it is, is read from what it commits: the offsets in MongoDB of whoever uses the exact sink; of Kafka Streams the
 versions that each community's view tells, so its rate begins with its first view and ends when the views are as
-expected. All in Python run on uvloop and look for cyclic garbage seldom, as our worker does. Kafka Streams writes a
-document per community to MongoDB and keeps participations to itself; the others write both.
+expected. All in Python run on uvloop and look for cyclic garbage seldom, as our worker does, save the two that run as
+Python comes: neither is part of Faust, FastStream or the sink. Kafka Streams writes a document per community to MongoDB
+and keeps participations to itself; the others write both.
 """
 
 import asyncio
@@ -90,6 +91,8 @@ CONTENDERS: dict[str, Contender] = {
     "bare": Contender("bare aiokafka loop, same sink", _python("bench.contenders.bare")),
     "take": Contender("Faust as it comes (take), same sink", _python("bench.contenders.take")),
     "faststream": Contender("FastStream in batches, same sink", _python("bench.contenders.fast_stream")),
+    "take-plain": Contender("Faust (take), Python as it comes", _python("bench.contenders.take", "plain")),
+    "faststream-plain": Contender("FastStream, Python as it comes", _python("bench.contenders.fast_stream", "plain")),
     "faststream-undecoded": Contender(
         "FastStream, bodies not decoded twice", _python("bench.contenders.fast_stream", "undecoded")
     ),
@@ -104,6 +107,10 @@ COMPARED = [
     ("worker", "faststream-undecoded", "x FastStream that decodes nothing", 1),
     ("worker-2", "take", "x Faust as it comes", 6),
     ("worker", "take", "x Faust as it comes", 6),
+    ("worker-2", "faststream-plain", "x FastStream on Python as it comes", 3),
+    ("worker", "faststream-plain", "x FastStream on Python as it comes", 3),
+    ("worker-2", "take-plain", "x Faust and Python as they come", 6),
+    ("worker", "take-plain", "x Faust and Python as they come", 6),
     ("worker-2", "bare", "x the bare loop", 0.9),
     ("worker", "bare", "x the bare loop", 0.9),
     ("production-2", "worker-2", "x the worker with few figures", 0.5),

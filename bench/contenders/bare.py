@@ -1,14 +1,12 @@
 """python -m bench.contenders.bare: the exact sink under a bare aiokafka loop."""
 
-import uvloop
-
 from bench import figures
+from bench.contenders.running import run
 from services.metrics.settings import Settings
 from shared import logging
 from shared.events.fact import SOURCE_TOPICS
 from shared.mongo import connect
 from shared.reading.follower import Follower
-from shared.running import collect_seldom
 
 
 async def main() -> None:
@@ -20,5 +18,4 @@ async def main() -> None:
 
 if __name__ == "__main__":
     logging.configure("bare")
-    collect_seldom()
-    uvloop.run(main())
+    run(main)

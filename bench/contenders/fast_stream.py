@@ -1,4 +1,4 @@
-"""python -m bench.contenders.fast_stream [undecoded]: the exact sink under FastStream, in batches.
+"""python -m bench.contenders.fast_stream [undecoded] [plain]: the exact sink under FastStream, in batches.
 
 FastStream decodes each message by its content type, and the sink does so once more, as it must know why one cannot be
 understood. `undecoded` hands the bodies on as they are: the least that FastStream can do.
@@ -8,20 +8,19 @@ import asyncio
 import sys
 from typing import Any
 
-import uvloop
 from aiokafka import TopicPartition
 from faststream import AckPolicy, FastStream
 from faststream.kafka import KafkaBroker
 from faststream.kafka.annotations import KafkaMessage
 
 from bench import figures
+from bench.contenders.running import run
 from services.metrics.settings import Settings
 from shared import logging
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
 from shared.mongo import connect
 from shared.reading.hand import by_partition
-from shared.running import collect_seldom
 
 
 async def main() -> None:
@@ -54,5 +53,4 @@ async def _as_it_is(message: Any) -> Any:
 
 if __name__ == "__main__":
     logging.configure("faststream")
-    collect_seldom()
-    uvloop.run(main())
+    run(main)

@@ -1,14 +1,14 @@
-"""python -m bench.contenders.take: the exact sink under Faust as it comes, an agent with `take` over the topics."""
+"""python -m bench.contenders.take [plain]: the exact sink under Faust as it comes, an agent with `take`."""
 
 import asyncio
 from collections.abc import Callable
 from typing import Any
 
 import faust
-import uvloop
 from aiokafka import TopicPartition
 
 from bench import figures
+from bench.contenders.running import run
 from services.metrics.settings import Settings
 from shared import logging
 from shared.events.fact import SOURCE_TOPICS
@@ -16,7 +16,6 @@ from shared.kafka import Record, topic_name
 from shared.mongo import connect
 from shared.reading.hand import by_partition
 from shared.reading.sink import Sink
-from shared.running import collect_seldom
 
 MOST, WITHIN_S = 10_000, 0.1
 
@@ -59,5 +58,4 @@ def _folding(sink: Sink) -> Callable[[Any], Any]:
 
 if __name__ == "__main__":
     logging.configure("take")
-    collect_seldom()
-    uvloop.run(main())
+    run(main)

@@ -16,7 +16,7 @@ from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document, Session, by_its_name
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, require_log, stop
-from shared.reading.hand import by_partition
+from shared.reading.hand import FETCHED_BYTES, Batch, by_partition, in_step
 from shared.reading.log import Log, LostLog, cluster_id, learned, look_at
 from shared.reading.sink import BeginsBeyond, Sink
 from shared.views.builds import Build
@@ -25,8 +25,6 @@ log = structlog.get_logger(__name__)
 
 LOOK_EVERY_S = 0.05
 """How often it is looked how far the other build is."""
-FETCHED_BYTES = 1024 * 1024
-"""Of a partition at once: what was fetched is folded before more is."""
 
 Offsets = Mapping[TopicPartition, int]
 
@@ -135,7 +133,7 @@ class Beside:
             while True:
                 await self._look(consumer)
                 await self._poll(consumer)
-                for number, batch in by_partition(self._due()).items():
+                for number, batch in self._due().items():
                     self._putting[number] = asyncio.create_task(self._put(consumer, number, batch))
                 self._reap()
         finally:
@@ -179,18 +177,26 @@ class Beside:
         for place, records in polled.items():
             self._came[place] += records
 
-    def _due(self) -> dict[TopicPartition, Sequence[Record]]:
-        due: dict[TopicPartition, Sequence[Record]] = {}
-        for place, records in self._came.items():
-            if place.partition in self._putting:
-                continue
-            bound = self._stays.get(place, self._bounds.get(place, 0))
-            count = len(records) if records and records[-1].offset < bound else _count_below(records, bound)
-            if count:
-                due[place], self._came[place] = records[:count], records[count:]
+    def _due(self) -> dict[int, Batch]:
+        """The next batch of each partition number of which nothing is being folded, taken out of what came."""
+        due = dict[int, Batch]()
+        for number, batch in by_partition(self._folded_by_the_other()).items():
+            counts = in_step(batch)
+            due[number] = {topic: records[: counts[topic]] for topic, records in batch.items() if counts[topic]}
+            for topic, count in counts.items():
+                del self._came[TopicPartition(topic_name(topic), number)][:count]
         return due
 
-    async def _put(self, consumer: AIOKafkaConsumer, number: int, batch: Mapping[str, Sequence[Record]]) -> None:
+    def _folded_by_the_other(self) -> dict[TopicPartition, Sequence[Record]]:
+        folded = dict[TopicPartition, Sequence[Record]]()
+        for place, records in self._came.items():
+            if place.partition not in self._putting:
+                bound = self._stays.get(place, self._bounds.get(place, 0))
+                count = len(records) if records and records[-1].offset < bound else _count_below(records, bound)
+                folded[place] = records[:count]
+        return folded
+
+    async def _put(self, consumer: AIOKafkaConsumer, number: int, batch: Batch) -> None:
         try:
             await self._sink.put(number, batch)
         except BeginsBeyond as beyond:
