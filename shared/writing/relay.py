@@ -50,11 +50,10 @@ class _Sending:
 
 @dataclass(frozen=True)
 class _Refusal:
-    """What Kafka did not take of a lane, which rests for a while."""
+    """What Kafka did not take of a lane, and for how many seconds that rested."""
 
     why: str
     pause: float
-    until: float
 
 
 class Relay:
@@ -76,6 +75,7 @@ class Relay:
         self._doorbell = committed
         self._held_back = held_back
         self._refused: dict[Lane, _Refusal] = {}
+        self._resting: set[Lane] = set()
         self._failure: str | None = None
 
     @property
@@ -167,9 +167,8 @@ class Relay:
         A lane that is passed over once is so for the rest of the pass, for more of the same stream may follow.
         """
         free: dict[Lane, list[Document]] = defaultdict(list)
-        now = asyncio.get_running_loop().time()
         is_full = sum(len(sending.messages) for sending in under_way.values()) >= MOST_UNDER_WAY
-        passed_over.update(under_way, (lane for lane, refusal in self._refused.items() if now < refusal.until))
+        passed_over.update(under_way, self._resting)
         for message in batch:
             lane = message["topic"], _lane(message["key"])
             if is_full:
@@ -213,9 +212,14 @@ class Relay:
         """So that others are not disturbed all the time: each attempt that fails costs the producer of all."""
         before = self._refused.get(lane)
         pause = min(before.pause * 2, LONGEST_PAUSE_S) if before else FIRST_PAUSE_S
-        loop = asyncio.get_running_loop()
-        self._refused[lane] = _Refusal(why, pause, loop.time() + pause)
-        loop.call_later(pause, self._doorbell.set)
+        self._refused[lane] = _Refusal(why, pause)
+        self._resting.add(lane)
+        asyncio.get_running_loop().call_later(pause, self._rested, lane)
+
+    def _rested(self, lane: Lane) -> None:
+        # told by the timer, not by a clock: a timer may be early by it, and nobody would ring again
+        self._resting.discard(lane)
+        self._doorbell.set()
 
     async def _delete(self, messages: Sequence[Document]) -> None:
         failpoints.reached("relay.acknowledged")

@@ -4,6 +4,8 @@ import asyncio
 from types import SimpleNamespace
 from typing import Any
 
+import uvloop
+
 from shared.mongo import Document
 from shared.writing import relay as relaying
 from shared.writing.relay import Lane, Relay, _lane, _Sending
@@ -43,3 +45,22 @@ def test_where_all_that_may_be_is_under_way_nothing_is_taken(monkeypatch: Any) -
     monkeypatch.setattr(relaying, "MOST_UNDER_WAY", 1)
     pages = [message("b", 1)], [message("b", 2), message("c", 1)]
     assert passing(*pages, under_way=[message("a", 1)]) == [[], [("c", 1)]]
+
+
+def test_what_was_refused_may_be_sent_when_it_is_rung_for() -> None:
+    """As the services run: a timer of uvloop's may be early by its own clock, and it rings once."""
+    outbox: Any = SimpleNamespace(outbox=None)
+    refused = message("a", 1)
+
+    async def go() -> list[list[tuple[str, int]]]:
+        found = []
+        for _ in range(30):
+            rung = asyncio.Event()
+            relay = Relay(outbox, "nowhere:1", rung)
+            relay._rest(("t", _lane(refused["key"])), "it was not taken")
+            found.append(taken(relay._free([refused], {}, set())))
+            await asyncio.wait_for(rung.wait(), 5)
+            found.append(taken(relay._free([refused], {}, set())))
+        return found
+
+    assert uvloop.run(go()) == 30 * [[], [("a", 1)]]
