@@ -145,7 +145,6 @@ async def test_a_rebuild_takes_over_while_facts_go_on_arriving_and_the_worker_fo
     await worker.start()
     await send(producer, messages[:3_000])
     await until(lambda: are_folded(db, history.facts[:2_500]))
-    letters = await db.dead_letters.count_documents({})
     sending = asyncio.create_task(send_slowly(producer, messages[3_000:-300]))
     one = await rebuilt(environment)
     assert one.exit == 0, one.told
@@ -157,7 +156,8 @@ async def test_a_rebuild_takes_over_while_facts_go_on_arriving_and_the_worker_fo
     assert one.said("compared")["counts"] == {}
     assert one.said("compared")["figures"] > 0
     assert worker.said("build.followed"), "it had to find its build closed"
-    assert await db.dead_letters.count_documents({}) == letters
+    # other tests leave on the topics what is no fact
+    assert not await db.dead_letters.count_documents({"position": {"$regex": "|".join(history.communities)}})
     left = [name for name in await db.list_collection_names() if name.endswith("_1")]
     assert left == ["partitions_1"], "the old build is dropped but for what keeps it closed"
 
