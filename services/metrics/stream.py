@@ -23,7 +23,7 @@ from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
 from shared.mongo import by_its_name
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL, require_log
-from shared.reading.hand import FETCHED_BYTES, LONGEST_POLL_S, MOST_POLLED, poll_s
+from shared.reading.hand import FETCHED_BYTES, LONGEST_POLL_S, MOST_POLLED, polled
 from shared.reading.log import Log, LostLog, cluster_id, look_at, topic_of
 from shared.reading.sink import Folding
 from shared.running import told_to_end
@@ -51,13 +51,7 @@ class BatchConsumer(driver.Consumer):
 
     async def _getmany(self, active_partitions: set[TP] | None, timeout: float) -> Mapping[TP, list[Any]]:  # noqa: ASYNC109
         """Poll those that Faust has not paused, save those of which enough is in hand."""
-        full = self.app.full()
-        wanted = (active_partitions or set()) - full
-        if full and not wanted:
-            await asyncio.sleep(poll_s(full))
-            return {}
-        records: Mapping[TP, list[Any]] = await super()._getmany(wanted, min(timeout, poll_s(full)))
-        return records
+        return await polled(active_partitions or set(), self.app.full(), super()._getmany)
 
     async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
         """Called by Faust between assignment and resuming. While Kafka or MongoDB is away, Faust begins again with it.

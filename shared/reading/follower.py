@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -15,7 +14,7 @@ from pymongo.errors import PyMongoError
 
 from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document, by_its_name
-from shared.reading.hand import FETCHED_BYTES, MOST_POLLED, Batch, Hand, poll_s
+from shared.reading.hand import FETCHED_BYTES, MOST_POLLED, Batch, Hand, polled
 from shared.reading.log import Log, cluster_id, learned, look_at, topic_of
 from shared.reading.sink import BeginsBeyond, Folding
 from shared.running import told_to_end
@@ -138,7 +137,7 @@ class Follower:
             async with Hand(partial(self._put, consumer)) as hand:
                 while True:
                     await hand.room()
-                    records = await _polled(consumer, hand.full())
+                    records = await polled(consumer.assignment(), hand.full(), partial(_getmany, consumer))
                     if assignment.problem:
                         raise assignment.problem
                     if assignment.settled:
@@ -216,16 +215,11 @@ class Follower:
         return all(stored[place] >= end for place, end in ends.items())
 
 
-async def _polled(
-    consumer: AIOKafkaConsumer, full: AbstractSet[TopicPartition]
+async def _getmany(
+    consumer: AIOKafkaConsumer, places: set[TopicPartition], within_s: float
 ) -> Mapping[TopicPartition, Sequence[Record]]:
-    """What has come of all places but these."""
-    wanted = consumer.assignment() - full
-    if full and not wanted:
-        await asyncio.sleep(poll_s(full))
-        return {}
     records: Mapping[TopicPartition, Sequence[Record]] = await consumer.getmany(
-        *wanted, timeout_ms=int(poll_s(full) * 1_000)
+        *places, timeout_ms=int(within_s * 1_000)
     )
     return records
 

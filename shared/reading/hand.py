@@ -6,13 +6,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import chain
 from types import TracebackType
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from aiokafka import TopicPartition
 
 from shared.kafka import Record, topic_name
 from shared.reading.log import topic_of
 from shared.reading.sink import MOST_AT_ONCE, TRANSACTIONS
+
+P = TypeVar("P", bound=tuple[Any, ...])
+R = TypeVar("R")
 
 FETCHED_BYTES = 2 * 1024 * 1024
 """Of a partition at once: some 4,000 facts."""
@@ -69,6 +72,17 @@ def _count_until(until: int, times: Sequence[int]) -> int:
 def poll_s(full: AbstractSet[TopicPartition]) -> float:
     """How long a poll of all places but these waits, in seconds."""
     return POLL_AGAIN_S if full else LONGEST_POLL_S
+
+
+async def polled(
+    places: AbstractSet[P], full: AbstractSet[TopicPartition], poll: Callable[[set[P], float], Awaitable[Mapping[P, R]]]
+) -> Mapping[P, R]:
+    """What `poll` finds, within some seconds, of these places but those that are full."""
+    wanted = set(places - full)
+    if full and not wanted:
+        await asyncio.sleep(poll_s(full))
+        return {}
+    return await poll(wanted, poll_s(full))
 
 
 class Later(Exception):
