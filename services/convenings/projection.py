@@ -20,12 +20,13 @@ from shared.writing.ledger import Ledger
 
 log = structlog.get_logger(__name__)
 
+HEADS_KEPT = 10_000
 Place = tuple[str, str]
 """Collection and key."""
 
 
 class KnownHere:
-    """The projection. The writer writes the same documents, so it must not trust what it left there itself."""
+    """The projection. The writer writes the same documents, so none of them is kept for the next batch."""
 
     async def project(self, unit: Unit, facts: Sequence[Recorded]) -> None:
         concerned = [(fact, initial) for fact in facts if (initial := about(fact)) is not None]
@@ -100,7 +101,9 @@ class KnownSink(Sink):
     """
 
     def __init__(self, client: Client, db: Database, committed: asyncio.Event) -> None:
-        super().__init__(client, db, ["membership"], KnownHere(), note_not_understood, cached=0, transactions=1)
+        super().__init__(
+            client, db, ["membership"], KnownHere(), note_not_understood, cached=HEADS_KEPT, transactions=1
+        )
         self._committed = committed
 
     async def put(self, number: int, records: Mapping[str, Sequence[Record]]) -> None:

@@ -180,11 +180,10 @@ class Beside:
     def _due(self) -> dict[int, Batch]:
         """The next batch of each partition number of which nothing is being folded, taken out of what came."""
         due = dict[int, Batch]()
-        for number, batch in by_partition(self._folded_by_the_other()).items():
-            counts = in_step(batch)
-            due[number] = {topic: records[: counts[topic]] for topic, records in batch.items() if counts[topic]}
-            for topic, count in counts.items():
-                del self._came[TopicPartition(topic_name(topic), number)][:count]
+        for number, waiting in by_partition(self._folded_by_the_other()).items():
+            batch = due[number] = in_step(waiting)
+            for topic, records in batch.items():
+                del self._came[TopicPartition(topic_name(topic), number)][: len(records)]
         return due
 
     def _folded_by_the_other(self) -> dict[TopicPartition, Sequence[Record]]:

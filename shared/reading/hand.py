@@ -45,23 +45,24 @@ def by_partition(records: Mapping[TopicPartition, Sequence[Record]]) -> dict[int
     return dict(grouped)
 
 
-def in_step(waiting: Batch) -> dict[str, int]:
-    """How many of each topic's waiting records come next, by the times at which they came onto Kafka.
+def in_step(waiting: Batch) -> dict[str, Sequence[Record]]:
+    """Of each topic's waiting records those that come next, by the times at which they came onto Kafka: a batch.
 
     None is taken that is later than all that waits of another topic: more of that one may come which is earlier. So
     facts about one person meet in a batch, in whatever topic each is, and their record is written once.
     """
     times = {topic: [record.timestamp for record in records] for topic, records in waiting.items() if records}
     if sum(map(len, times.values())) <= FEW:
-        return {topic: len(those) for topic, those in times.items()}
+        return {topic: waiting[topic] for topic in times}
     until = min(map(max, times.values()))
     if sum(map(len, times.values())) > MOST_AT_ONCE:
         until = min(until, sorted(chain.from_iterable(times.values()))[MOST_AT_ONCE - 1])
-    counts, room = dict[str, int](), MOST_AT_ONCE
+    batch, room = dict[str, Sequence[Record]](), MOST_AT_ONCE
     for topic, those in times.items():
-        counts[topic] = min(_count_until(until, those), room)  # many may be of one millisecond
-        room -= counts[topic]
-    return counts
+        if count := min(_count_until(until, those), room):  # many may be of one millisecond
+            batch[topic] = waiting[topic][:count]
+            room -= count
+    return batch
 
 
 def _count_until(until: int, times: Sequence[int]) -> int:
@@ -168,20 +169,20 @@ class Hand:
             if pause is None:
                 self._take_off(batch)
                 continue
-            for topic, those in self._waiting[number].items():
-                batch.setdefault(topic, []).extend(those)
-            self._waiting[number] = batch
+            rest = self._waiting[number]
+            self._waiting[number] = {
+                topic: [*batch.get(topic, ()), *rest.get(topic, ())] for topic in {**batch, **rest}
+            }
             await asyncio.sleep(pause)
         del self._waiting[number]
 
-    def _next(self, number: int) -> dict[str, list[Record]]:
+    def _next(self, number: int) -> dict[str, Sequence[Record]]:
         """Take the next batch out of what waits."""
         waiting = self._waiting[number]
-        counts = in_step(waiting)
-        self._waiting[number] = {
-            topic: records[counts[topic] :] for topic, records in waiting.items() if len(records) > counts[topic]
-        }
-        return {topic: records[: counts[topic]] for topic, records in waiting.items() if counts[topic]}
+        batch = in_step(waiting)
+        rest = {topic: records[len(batch.get(topic, ())) :] for topic, records in waiting.items()}
+        self._waiting[number] = {topic: records for topic, records in rest.items() if records}
+        return batch
 
     def _put_on(self, batch: Batch) -> None:
         self._count += _count(batch)

@@ -79,7 +79,7 @@ class Unit:
     session: Session
     partition: Partition
     cached: int
-    """How many documents of a collection may be kept for the next batches; 0 where others write them too."""
+    """How many documents of a collection may be kept for the next batches; 0 where nobody comes after this one."""
     fresh: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     async def load(self, collection: str, ids: Collection[str], restore: Callable[[Document], V]) -> dict[str, V]:
