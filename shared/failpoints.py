@@ -22,6 +22,7 @@ POINTS = frozenset(
         "sink.folded",  # the transaction is written, not committed
         "sink.committed",
         "worker.hinting",  # committed to MongoDB, not told to Kafka
+        "follower.hinting",
     }
 )
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}

@@ -110,6 +110,8 @@ def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json
                     bars.update(bar, description=stage, completed=done, total=total, rate=_rate(told))
                 case {"stage": "waiting"}:
                     bars.update(bar, description="taking over", rate="")
+                case {"stage": "away"}:
+                    bars.update(bar, description="waiting", rate="")
                 case {"stage": "question"}:
                     bars.stop()
                     _answer(process)
@@ -146,6 +148,8 @@ def _show(told: dict[str, Any]) -> None:
     match told:
         case {"stage": "begun", "build": build, "beside": beside}:
             out.print(f"build {build} is written beside build {beside}, which is read meanwhile")
+        case {"stage": "away", "reason": reason}:
+            out.print(Text(f"MongoDB or Kafka is away, so it waits: {reason}"))
         case {"stage": "compared"}:
             _show_comparison(told)
         case {"stage": "flipped", "build": build, "grace_s": grace}:

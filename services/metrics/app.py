@@ -39,6 +39,7 @@ class Processor:
         self.db = self.client[settings.database]
         self.current = CurrentBuild(self.db, self._sink)
         self.worker: Worker | None = None
+        self.relay: Relay | None = None
         self.waits_for: str | None = "MongoDB and Kafka"
 
     async def run(self) -> None:
@@ -51,7 +52,7 @@ class Processor:
         worker = self.worker = Worker(stream, self.current)
         self.waits_for = "partitions to be assigned"
         committed = asyncio.Event()
-        relay = Relay(self.db, settings.kafka, committed)
+        relay = self.relay = Relay(self.db, settings.kafka, committed)
         lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
         watching = Watching(settings, self.db, self.current, stream, worker)
         with Watchdog(settings.stuck_after) as watchdog:
@@ -88,7 +89,11 @@ class Processor:
         )
 
     async def check(self) -> str | None:
-        return self.waits_for or (self.worker.stopped if self.worker else None)
+        return (
+            self.waits_for
+            or (self.worker.stopped if self.worker else None)
+            or (self.relay.last_failure if self.relay else None)
+        )
 
 
 @asynccontextmanager

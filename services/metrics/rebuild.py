@@ -15,11 +15,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
-from pymongo.errors import OperationFailure
+from pymongo.errors import OperationFailure, PyMongoError
 
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets
@@ -31,11 +32,14 @@ from shared import logging
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
 from shared.lease import Lease
-from shared.mongo import Database, connect
+from shared.mongo import Database, by_its_name, connect
+from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S
 from shared.reading.log import LostLog
 from shared.reading.sink import Halt, Sink
 from shared.running import collect_seldom
 from shared.views.builds import Build
+
+T = TypeVar("T")
 
 TELL_EVERY_S = 0.25
 NEAR = 2_000
@@ -73,14 +77,13 @@ class Rebuild:
         """Rebuild; False where the differences were not accepted.
 
         Raises:
-            RunsAlready, LostLog, Halt, NotReady: the build that is read is as it was.
+            RunsAlready, LostLog, Halt, NotReady, OperationFailure: the build that is read is as it was.
         """
         await self._take_lease()
         try:
-            return await self._while_held(self._rebuild)
+            return await self._while_held(self._rebuild_and_clear)
         finally:
-            await self._lease.give_up()
-            await self._client.close()
+            await self._end()
 
     async def abandon(self) -> None:
         """Leave no trace of a rebuild that was ended half way."""
@@ -90,19 +93,37 @@ class Rebuild:
             await clear(self._db)
             self._say({"stage": "abandoned", "build": given_up and given_up.number})
         finally:
-            await self._lease.give_up()
-            await self._client.close()
+            await self._end()
 
     async def _take_lease(self) -> None:
         """One that was killed holds it a little longer."""
         deadline = time.monotonic() + 12
-        while not await self._lease.take():
+        while not await self._patiently(self._lease.take):
             if time.monotonic() > deadline:
                 raise RunsAlready
             await asyncio.sleep(0.5)
 
+    async def _end(self) -> None:
+        with suppress(PyMongoError):  # then it runs out
+            await by_its_name(self._lease.give_up())
+        await self._client.close()
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do it, and do it again while MongoDB or Kafka is away: what was folded is not folded again."""
+        pause = FIRST_PAUSE_S
+        while True:
+            try:
+                return await by_its_name(work())
+            except OperationFailure:
+                raise  # MongoDB is there, and says no
+            except AWAY as problem:
+                self._say({"stage": "away", "reason": repr(problem)})
+            pause = min(pause * 2, LONGEST_PAUSE_S)
+            await asyncio.sleep(pause)
+
     async def _while_held(self, work: Callable[[], Awaitable[bool]]) -> bool:
-        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._lease.hold())
+        working = asyncio.ensure_future(work())
+        holding = asyncio.ensure_future(self._patiently(self._lease.hold))
         try:
             await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
@@ -113,7 +134,19 @@ class Rebuild:
                 task.cancel()
             await asyncio.gather(working, holding, return_exceptions=True)
 
-    async def _rebuild(self) -> bool:
+    async def _rebuild_and_clear(self) -> bool:
+        new = await self._patiently(self._rebuild)
+        if new is None:
+            return False
+        await asyncio.sleep(self._grace_s)
+        self._say({"stage": "done", "build": new.number, "dropped": await self._patiently(self._clear)})
+        return True
+
+    async def _clear(self) -> list[int]:
+        return await clear(self._db)
+
+    async def _rebuild(self) -> Build | None:
+        """The new build once it has taken over; None where the differences were not accepted."""
         old, new = await begin(self._db)
         await clear(self._db)
         await Fold(new).prepare(self._db)
@@ -144,18 +177,16 @@ class Rebuild:
                 task.cancel()
             await asyncio.gather(working, following, return_exceptions=True)
 
-    async def _work(self, beside: Beside, old: Build, new: Build, partitions: int) -> bool:
+    async def _work(self, beside: Beside, old: Build, new: Build, partitions: int) -> Build | None:
         await self._until_near(beside)
         comparison = await self._compare(beside, old, new, partitions)
         self._say({"stage": "compared", **_told(comparison)})
         if comparison.counts and not await self._ask():
             self._say({"stage": "refused", "build": new.number})
-            return False
+            return None
         await self._flip(beside, old, new, partitions)
         self._say({"stage": "flipped", "build": new.number, "grace_s": self._grace_s, "facts": beside.facts})
-        await asyncio.sleep(self._grace_s)
-        self._say({"stage": "done", "build": new.number, "dropped": await clear(self._db)})
-        return True
+        return new
 
     async def _until_near(self, beside: Beside) -> None:
         progress = Progress()
@@ -250,8 +281,8 @@ async def _partitions(bootstrap: str) -> int:
     """
     names = [topic_name(topic) for topic in SOURCE_TOPICS]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
+        await admin.start()
         counts = {topic["topic"]: len(topic["partitions"]) for topic in await admin.describe_topics(names)}
     finally:
         await admin.close()
@@ -306,7 +337,7 @@ async def main(arguments: argparse.Namespace) -> int:
             await rebuild.abandon()
             return 0
         return 0 if await rebuild.run() else 1
-    except (RunsAlready, LostLog, Halt, NotReady) as problem:
+    except (RunsAlready, LostLog, Halt, NotReady, OperationFailure) as problem:
         _say({"stage": "failed", "reason": str(problem)})
         return 1
 

@@ -109,12 +109,14 @@ class Watching:
             LAG_TREND.labels(*place).set(self._trends[place].add(time.monotonic(), seconds))
 
     def _judge(self, lag: Offsets, folded: Offsets, watchdog: Watchdog) -> None:
-        """One that has no partitions may have lost them for good: it looks at all, at which others work as well."""
-        concerned = self._stream.places or folded
+        """One that has no partitions may have lost them for good: it looks at all, at which others work as well. One
+        that stands still for its dead letters is somebody else's business, its others are not.
+        """
+        concerned = [place for place in self._stream.places or folded if place.partition not in self._worker.halted]
         of_mine = [place for place in lag if place in concerned]
         moved = any(folded[place] != self._folded.get(place) for place in concerned)
         self._folded = folded
-        if moved or not of_mine or self._worker.stopped:
+        if moved or not of_mine:
             watchdog.all_is_well()
         else:
             first = of_mine[0]

@@ -1,6 +1,7 @@
 """The worker: takes what the stream hands over, and puts it into the sink."""
 
 import asyncio
+from collections.abc import Set as AbstractSet
 
 import structlog
 from aiokafka import TopicPartition
@@ -30,6 +31,11 @@ class Worker:
     def stopped(self) -> str | None:
         """Why nothing more of a partition is folded until somebody does something about it."""
         return next(iter(self._halted.values()), None)
+
+    @property
+    def halted(self) -> AbstractSet[int]:
+        """The partition numbers of which nothing more is folded."""
+        return self._halted.keys()
 
     async def run(self) -> None:
         async with Hand(self._fold) as hand:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from shared import failpoints
 from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document, by_its_name
 from shared.reading.hand import FETCHED_BYTES, MOST_POLLED, Batch, Hand, polled
@@ -175,6 +176,7 @@ class Follower:
         while True:
             await asyncio.sleep(HINT_EVERY_S)
             try:
+                failpoints.reached("follower.hinting")
                 await consumer.commit()
             except KafkaError as problem:
                 log.debug("follower.no_hint", reason=repr(problem))

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from deploy.local.failures import Unavailable
+from tests.faults.anomaly import Anomaly, Kind
 from tests.faults.ground import Ground, Layout, laid_out
 from tests.faults.nemesis import FAULTS
 from tests.faults.nemesis.fault import Fault
@@ -79,15 +80,27 @@ def strike_all(kinds: Iterable[type[Fault]], seeds: Iterable[int], folder: Path)
 def _strike(grounds: Grounds, fault: Fault, folder: Path) -> Result:
     name = f"r{int(time.time()) % 10_000_000}-{fault.seed}"  # of its own in a system that is used again
     of_its_own = folder / f"{fault.name.replace(', ', '+')}-{fault.seed}"
-    result = asyncio.run(run(grounds.get(fault.layout), fault, name, of_its_own))
+    try:
+        result = asyncio.run(run(grounds.get(fault.layout), fault, name, of_its_own))
+    except Unavailable:
+        raise
+    except Exception as problem:  # hours of other runs are not to be lost for it
+        console.print_exception()
+        result = broke_off(fault, of_its_own, problem)
     console.print(
         f"{fault.name} {fault.seed}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "
-        f"at most {result.longest_without_progress:.1f} s without progress, "
+        f"at most {result.longest_without_progress:.1f} s without progress, {result.missed} strikes missed, "
         f"caught up after {result.caught_up_after:.1f} s"
     )
     for anomaly in result.anomalies[:10]:
         console.print(f"  {anomaly}", markup=False)
     return result
+
+
+def broke_off(fault: Fault, folder: Path, problem: Exception) -> Result:
+    """A run that came to no end, which counts as one in which something was wrong."""
+    anomaly = Anomaly(Kind.STUCK, "the run itself", f"broke off: {problem!r}")
+    return Result(fault.name, fault.seed, folder, 0, [anomaly], 0.0, 0, 0.0)
 
 
 def table(results: Sequence[Result]) -> Table:
@@ -96,7 +109,7 @@ def table(results: Sequence[Result]) -> Table:
         by_fault[result.fault].append(result)
     shown = Table()
     shown.add_column("Fault", no_wrap=True, min_width=max(map(len, by_fault), default=0))
-    for title in ("Runs", "Acknowledged", "Anomalies", "Longest without progress", "Longest to catch up"):
+    for title in ("Runs", "Acknowledged", "Anomalies", "Longest without progress", "Missed", "Longest to catch up"):
         shown.add_column(title, justify="right")
     for fault, runs in by_fault.items():
         shown.add_row(
@@ -105,6 +118,7 @@ def table(results: Sequence[Result]) -> Table:
             f"{sum(run.acknowledged for run in runs):,}",
             str(sum(len(run.anomalies) for run in runs)),
             f"{max(run.longest_without_progress for run in runs):.1f} s",
+            str(sum(run.missed for run in runs)),
             f"{max(run.caught_up_after for run in runs):.1f} s",
         )
     return shown

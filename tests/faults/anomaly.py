@@ -29,7 +29,7 @@ class Kind(StrEnum):
     UNEXPLAINED = "unexplained"
     """Somebody ended or was not ready, and did not say why or what to do."""
     FAILED = "failed"
-    """Answered with an unexpected error (500) where nothing was to fail."""
+    """Answered with an unexpected error, as 500 is, where nothing was to fail."""
     GROWN = "grown"
     """A process took more memory than it may."""
     STUCK = "stuck"

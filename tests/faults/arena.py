@@ -151,7 +151,7 @@ class Arena:
         deadline = time.monotonic() + within
         while not reached():
             if time.monotonic() > deadline:
-                self.history.note("did not reach its fail point", name=name)
+                self.history.miss("did not reach its fail point", name=name)
                 return False
             await asyncio.sleep(POLL_S)
         return True

@@ -18,6 +18,7 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     writing.passed_on,
     relaying.carried,
     relaying.left,
+    relaying.settled,
     relaying.went_on,
     folding.folded,
     folding.seen,

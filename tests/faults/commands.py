@@ -161,7 +161,9 @@ class Script:
             one.completed = True
             words = {"completed_on": day(one.day + 1)}
             made = fact(stream, "member-completed", person_id=one.person, **words)
-            return Call("PUT", f"{path}/completed", words, (made,))
+            lasts = one.person in self._own[:LASTING]  # who is merged may count as one with another
+            shows = {"community": one.community, "counts": "completions"} if lasts else {}
+            return Call("PUT", f"{path}/completed", words, (made,), shows)
         one.day += self._rng.randint(1, 3)  # the next begins on that day: a change of role
         role, one.role = one.role, None
         left = {"left_on": day(one.day)}
@@ -272,7 +274,7 @@ class Script:
             body["words"] = {"more": "More of this"}
         made = fact(f"feedback/community.{community}", "response-received", response_id=response)
         path = f"/v1/communities/{community}/feedback-forms/{form}/responses/{response}"
-        return Call("PUT", path, body, (made,), {"community": community, "responses": True})
+        return Call("PUT", path, body, (made,), {"community": community, "counts": "responses"})
 
     def _new(self, kind: str) -> str:
         self._count += 1

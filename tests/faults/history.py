@@ -31,7 +31,7 @@ class History:
 
     commands  key, call, began, ended, outcome (acknowledged, refused, failed, unknown), positions
     reads     after, shows, status, found: reads with `Praxis-After` while faults happened
-    nemesis   at, what: what was done to the system
+    nemesis   at, what: what was done to the system; missed, where that did not come about
     planted   what the suite itself put on the topics: records that are facts, and records that are none
     events    the services' own facts      kafka, dead   records on the topics
     records   id, kind, scope, positions, seen, value         sums, heads   as metrics holds them
@@ -56,6 +56,13 @@ class History:
     def note(self, what: str, **more: Any) -> None:
         self.nemesis.append({"at": time.time(), "what": what, **more})
 
+    def miss(self, what: str, **more: Any) -> None:
+        """Note something that was to be done to the system, and did not come about."""
+        self.note(what, missed=True, **more)
+
+    def missed(self) -> Sequence[Line]:
+        return [line for line in self.nemesis if line.get("missed")]
+
     def acknowledged(self) -> Sequence[Line]:
         return [command for command in self.commands if command["outcome"] == "acknowledged"]
 
@@ -67,7 +74,9 @@ class History:
 
     @classmethod
     def load(cls, folder: Path) -> "History":
-        parts = {part: [json.loads(line) for line in (folder / f"{part}.jsonl").open()] for part in PARTS}
+        parts = {
+            part: [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()] for part in PARTS
+        }
         return cls(json.loads((folder / "about.json").read_text()), **parts)
 
 

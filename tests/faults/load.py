@@ -101,7 +101,7 @@ class Load:
 
     async def _work(self, number: int, script: Script) -> None:
         rng = random.Random(f"{self._seed}/{number}/client")
-        responses: dict[str, int] = {}
+        counts: dict[tuple[str, str], int] = {}
         while not self._ended.is_set():
             await self._going_on.wait()
             if self._ended.is_set():
@@ -109,25 +109,27 @@ class Load:
             self._busy += 1
             self._idle.clear()
             try:
-                await self._step(script, rng, responses)
+                await self._step(script, rng, counts)
             finally:
                 self._busy -= 1
                 if not self._busy:
                     self._idle.set()
             await asyncio.sleep(BETWEEN_S)
 
-    async def _step(self, script: Script, rng: random.Random, responses: dict[str, int]) -> None:
+    async def _step(self, script: Script, rng: random.Random, counts: dict[tuple[str, str], int]) -> None:
+        """`counts`: how many of its own this client knows to be in a figure, by community and measure."""
         call = script.next(self._focus)
         line = await self._send(call, rng, abandoning=True)
         if line["outcome"] in ("unknown", "failed"):
             script.forget(call)
         if line["outcome"] != "acknowledged" or not call.shows:
             return
-        community = call.shows["community"]
-        if "responses" in call.shows:
-            responses[community] = responses.get(community, 0) + 1
+        shows, counted = call.shows, (call.shows["community"], call.shows.get("counts", ""))
+        if "counts" in shows:
+            counts[counted] = counts.get(counted, 0) + 1
+            shows = {**shows, "at_least": counts[counted]}
         if rng.random() < READ:
-            await self._read(call, line["positions"], responses.get(community, 0))
+            await self._read(shows, line["positions"])
 
     async def _send(
         self, call: Call, rng: random.Random, *, after: Iterable[str] = (), abandoning: bool = False
@@ -178,12 +180,11 @@ class Load:
                 return answer.status, body if isinstance(body, dict) else {}
         return None, {}
 
-    async def _read(self, call: Call, positions: list[str], responses: int) -> None:
-        community = call.shows["community"]
-        path = f"/v1/communities/{community}"
+    async def _read(self, shows: dict[str, Any], positions: list[str]) -> None:
+        path = f"/v1/communities/{shows['community']}"
         headers = {"Praxis-After": ", ".join(positions)}
-        line: Line = {"path": path, "after": positions, "began": time.time(), "status": None, "found": None}
-        line["shows"] = {"responses": responses} if "responses" in call.shows else call.shows
+        line: Line = {"path": path, "after": positions, "shows": shows, "began": time.time()}
+        line |= {"status": None, "found": None}
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
             async with self._http.get(self._gateway + path, params={"as_at": LAST_DAY}, headers=headers) as answer:
                 line["status"] = answer.status
@@ -195,8 +196,8 @@ class Load:
 
 def _shown(view: dict[str, Any], shows: dict[str, Any]) -> tuple[Any, bool]:
     """What a view shows of something, and whether that is as much as it must."""
-    if "responses" in shows:
-        (figure,) = [one["value"] for one in view["figures"] if one["measure"] == "responses"]
-        return figure, figure >= shows["responses"]
+    if "counts" in shows:
+        (figure,) = [one["value"] for one in view["figures"] if one["measure"] == shows["counts"]]
+        return figure, figure >= shows["at_least"]
     found = [one["state"] for one in view["convenings"] if one["convening_id"] == shows["convening"]]
     return found, found == [shows["state"]]

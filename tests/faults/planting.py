@@ -8,6 +8,7 @@ from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
+from pymongo.errors import PyMongoError
 
 from tests.faults.arena import Arena
 from tests.faults.commands import SATISFIED, day
@@ -31,8 +32,8 @@ async def plant(arena: Arena) -> None:
         await _plant_in_disorder(arena, producer, f"{arena.history.about['run']}-planted-{number}")
         await _plant_what_is_no_fact(arena, producer)
         await _copy(arena, producer)
-    except KafkaError as problem:
-        arena.history.note("could not plant", reason=repr(problem))
+    except (KafkaError, PyMongoError) as problem:
+        arena.history.miss("could not plant", reason=repr(problem))
     finally:
         await producer.stop()
 

@@ -35,6 +35,8 @@ class Result:
     anomalies: Sequence[Anomaly]
     longest_without_progress: float
     """Seconds between two acknowledgements."""
+    missed: int
+    """How much that was to be done to the system did not come about."""
     caught_up_after: float
     """Seconds from the end of the fault, of which healing is the first part, until all is in the views."""
 
@@ -75,7 +77,9 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
     if anomalies:  # of all runs in this system so far
         shutil.copytree(system.home / "logs", folder / "logs", dirs_exist_ok=True)
     gap = _longest_gap(history, began)
-    return Result(fault.name, fault.seed, folder, len(history.acknowledged()), anomalies, gap, caught_up)
+    return Result(
+        fault.name, fault.seed, folder, len(history.acknowledged()), anomalies, gap, len(history.missed()), caught_up
+    )
 
 
 def _longest_gap(history: History, began: float) -> float:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from copy import deepcopy
+from pathlib import Path
 
 import pytest
 
@@ -173,9 +174,36 @@ def _left_behind(history: History) -> None:
     history.outbox.append({"service": "membership", "place": {"stream": COMMUNITY, "version": 2}})
 
 
+READ = {"path": "/v1/communities/a", "after": [f"{COMMUNITY}@2"], "status": 200, "shows": {}, "found": None}
+
+
 def _read_too_early(history: History) -> None:
-    read = {"path": "/v1/communities/a", "after": [f"{COMMUNITY}@2"], "status": 200, "shows": {}, "found": None}
-    history.reads.append({**read, "fresh": False})
+    history.reads.append({**READ, "fresh": False})
+
+
+def _not_there_yet(history: History) -> None:
+    history.reads.append({**READ, "status": 404})
+
+
+def _read_fails(history: History) -> None:
+    history.reads.append({**READ, "status": 500})
+
+
+def test_who_is_told_to_come_again_has_read_nothing_stale() -> None:
+    history = a_history()
+    history.reads += [{**READ, "status": 503}, {**READ, "status": None}]
+    assert check(history) == []
+
+
+def _never_quiet(history: History) -> None:
+    history.note("never quiet", still="2 messages in the outbox of membership")
+
+
+def test_a_history_is_checked_again_from_its_folder(tmp_path: Path) -> None:
+    history = a_history()
+    _read_too_early(history)
+    history.save(tmp_path)
+    assert check(History.load(tmp_path)) == check(history) != []
 
 
 FULL = {"why": "Too little room in /data: 0 MB free", "remedy": "make room"}
@@ -281,6 +309,9 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_set_back_silently, Kind.SILENT),
         (_changed_figures_without_facts, Kind.WRONG),
         (_has_no_remedy_that_helps, Kind.STUCK),
+        (_never_quiet, Kind.STUCK),
+        (_not_there_yet, Kind.STALE),
+        (_read_fails, Kind.FAILED),
     ],
 )
 def test_what_is_wrong_is_called_by_its_name(wrong: Callable[[History], None], kind: Kind) -> None:

@@ -1,9 +1,10 @@
 """The short version of the suite: a run each of the most telling faults, and whether the mistakes still can be made.
 
-Histories of runs in which something was wrong stay in the folder that the failure names.
+The history of a run in which something was wrong stays in the folder that the failure names.
 """
 
 import asyncio
+import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -53,7 +54,9 @@ def test_nothing_is_lost_doubled_or_stale(fault: Fault, ground: Ground) -> None:
     folder = Path(tempfile.mkdtemp(prefix="praxis-history-"))
     result = asyncio.run(run(ground, fault, f"short-{fault.name}", folder))
     assert result.acknowledged > 100
+    assert not result.missed, f"the fault did not come about: see {folder}"
     assert not result.anomalies, f"see {folder}: " + "\n".join(map(str, result.anomalies[:20]))
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)

@@ -1,4 +1,4 @@
-"""MongoDB goes away at bad moments: the worker waits, alive but not ready, and goes on when it is back."""
+"""MongoDB goes away at bad moments: who needs it waits, a worker alive but not ready, and goes on when it is back."""
 
 import asyncio
 import signal
@@ -12,10 +12,12 @@ from ulid import ULID
 from deploy.local.services import waiting_for
 from deploy.local.settings import Ports, free_ports
 from deploy.local.system import System
+from services.metrics.builds import current_build
 from shared.kafka import encode
 from shared.mongo import connect
 from tests.engines import skipped_where_unavailable, temporary_home
 from tests.integration.test_metrics_worker import PARTITIONS, SESSION, Worker, begin_at_the_end, producer, send
+from tests.integration.test_rebuild import SECOND, Rebuilding
 from tests.integration.test_watching import history, is_folded
 from tests.integration.waiting import until
 
@@ -97,3 +99,36 @@ async def test_a_worker_that_is_given_partitions_while_mongodb_is_away_takes_the
         assert not one.said("task.died")
         one.send(signal.SIGTERM)
         assert await one.ended() == 0
+
+
+async def test_a_rebuild_waits_while_mongodb_is_away_and_goes_on(
+    own_mongo: System, producer: AIOKafkaProducer, workers: dict[int, Worker]
+) -> None:
+    worker = next(iter(workers.values()))
+    async with connect(own_mongo.mongo) as client:
+        db = client[worker._environment["PRAXIS_DATABASE"]]
+        await worker.start()
+        facts = history(people=20)
+        await send(producer, map(encode, facts))
+        await until(lambda: is_folded(db, facts))
+        rebuild = Rebuilding(worker._environment)
+
+        async def is_waiting() -> bool:
+            return bool(rebuild.told) and rebuild.told[-1]["stage"] == "away"
+
+        async def has_begun() -> bool:
+            return any(one["stage"] == "begun" for one in rebuild.told)
+
+        own_mongo.kill("mongo")
+        await rebuild.start()
+        await until(is_waiting)
+        own_mongo.start("mongo")
+        await until(has_begun)
+        own_mongo.kill("mongo")
+        await until(is_waiting)
+        await asyncio.sleep(AWAY_S)  # so that its lease is not prolonged in time
+        own_mongo.start("mongo")
+        await rebuild.ended()
+        assert rebuild.exit == 0, rebuild.told
+        assert rebuild.said("compared")["counts"] == {}
+        assert await current_build(db) == SECOND

@@ -68,10 +68,20 @@ def counted(history: History) -> Iterator[Anomaly]:
 
 
 def read(history: History) -> Iterator[Anomaly]:
+    """A read with `Praxis-After` shows what it builds on, or is told to come again (503), or not answered."""
     for read in history.reads:
-        if read["status"] == 200 and not read["fresh"]:
-            what = f"after {', '.join(read['after'])} it should show {read['shows']}, it shows {read['found']}"
-            yield Anomaly(Kind.STALE, read["path"], what)
+        after = f"after {', '.join(read['after'])}"
+        match read["status"]:
+            case 200 if not read["fresh"]:
+                yield Anomaly(
+                    Kind.STALE, read["path"], f"{after} it should show {read['shows']}, it shows {read['found']}"
+                )
+            case 404:
+                yield Anomaly(Kind.STALE, read["path"], f"{after} it was not there")
+            case 200 | 503 | None:
+                pass
+            case status:
+                yield Anomaly(Kind.FAILED, read["path"], f"{after} it was answered {status}")
 
 
 def buried(history: History) -> Iterator[Anomaly]:

@@ -40,6 +40,13 @@ def left(history: History) -> Iterator[Anomaly]:
         yield Anomaly(Kind.STUCK, line["service"], f"{line['place']} is still in its outbox")
 
 
+def settled(history: History) -> Iterator[Anomaly]:
+    """In time every fact is in the views and with convenings, and every outbox empty."""
+    for line in history.nemesis:
+        if line["what"] == "never quiet":
+            yield Anomaly(Kind.STUCK, "when all had run again for long", line["still"])
+
+
 def went_on(history: History) -> Iterator[Anomaly]:
     """While Kafka refused one partition, what was acknowledged about things on others came to Kafka all the same."""
     first = _first_places(history)

@@ -1,4 +1,4 @@
-"""The faults: what is done to the system while clients write. Each by a name, alone; mixtures of them at the end."""
+"""The faults: what is done to the system while clients write. Each by a name, alone; a mixture of them at the end."""
 
 from tests.faults.nemesis import disks, engines, mixtures, people, relays, services, slow, topics, workers, writers
 from tests.faults.nemesis.fault import Fault, Nothing
@@ -27,14 +27,7 @@ FAULTS: dict[str, type[Fault]] = {
         slow.SlowMongo,
         disks.KafkaDiskFull,
         disks.MongoDiskFull,
-        mixtures.KafkaKilledAsServicesAre,
-        mixtures.BadRecordsAsWorkersLeave,
-        mixtures.TwoRelaysWithoutKafka,
-        mixtures.PrimaryAsServicesAreKilled,
-        mixtures.SlowKafkaAsServicesAreKilled,
-        mixtures.SlowMongoAsWorkersLeave,
-        mixtures.OnePartitionRefusedToTwoRelays,
-        mixtures.UnknownCommitAsServicesAreKilled,
+        mixtures.Mixture,
         engines.BothAwayForLong,
     )
 }

@@ -1,75 +1,63 @@
-"""Several faults at once."""
+"""Several faults at once, drawn by the seed."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import random
+from collections.abc import Sequence
+from itertools import combinations
 
 from tests.faults.arena import Arena
 from tests.faults.ground import Layout
 from tests.faults.nemesis.engines import KafkaKilled, Primary
 from tests.faults.nemesis.fault import Fault
+from tests.faults.nemesis.people import MergeAndErase
 from tests.faults.nemesis.relays import OnePartitionRefused, TwoRelays
-from tests.faults.nemesis.services import KillServices
+from tests.faults.nemesis.services import KillAtPoints, KillServices
 from tests.faults.nemesis.slow import SlowKafka, SlowMongo
 from tests.faults.nemesis.topics import BadRecords
-from tests.faults.nemesis.workers import JoinAndLeave
+from tests.faults.nemesis.workers import JoinAndLeave, PausedWorker
 from tests.faults.nemesis.writers import UnknownCommit
 
 
-class Mixture(Fault):
-    """Several faults at once."""
+class OnePartitionRefusedAmongOthers(OnePartitionRefused):
+    others_within = None  # something else may hold them up
 
-    of: Sequence[type[Fault]]
+
+class SlowMongoOnly(SlowMongo):
+    """Without what waits meanwhile: nobody says how much a worker may take that others have disturbed."""
 
     async def strike(self, arena: Arena) -> None:
-        await asyncio.gather(*(kind(self.seed).strike(arena) for kind in self.of))
+        await self.slow_down(arena)
 
 
-class KafkaKilledAsServicesAre(Mixture):
-    name = "kafka-killed, kill-services"
-    of = (KafkaKilled, KillServices)
+GROUPS: Sequence[Sequence[type[Fault]]] = (
+    (KillServices, KillAtPoints, TwoRelays),
+    (JoinAndLeave, PausedWorker),
+    (KafkaKilled, SlowKafka, OnePartitionRefusedAmongOthers),
+    (Primary, UnknownCommit, SlowMongoOnly),
+    (BadRecords, MergeAndErase),
+)
+"""What is done to services, to workers of metrics, to Kafka, to MongoDB, to what is written: two of one group would
+undo each other.
+"""
+TOGETHER = 3
 
 
-class BadRecordsAsWorkersLeave(Mixture):
-    name = "bad-records, join-and-leave"
-    of = (BadRecords, JoinAndLeave)
+class Mixture(Fault):
+    """Three faults at once, of three groups. Ten runs with following seeds draw from each three groups once."""
 
-
-class TwoRelaysWithoutKafka(Mixture):
-    name = "two-relays, kafka-killed"
-    services: Mapping[str, int] = {"membership": 2}
-    of = (TwoRelays, KafkaKilled)
-
-
-class SlowKafkaAsServicesAreKilled(Mixture):
-    name = "slow-kafka, kill-services"
-    layout = Layout(doors=True)
-    of = (SlowKafka, KillServices)
-
-
-class SlowMongoAsWorkersLeave(Mixture):
-    name = "slow-mongo, join-and-leave"
-    layout = Layout(doors=True)
-    of = (SlowMongo, JoinAndLeave)
-
-
-class OnePartitionRefusedAmongOthers(OnePartitionRefused):
-    others_within = None
-
-
-class OnePartitionRefusedToTwoRelays(Mixture):
-    name = "one-partition-refused, two-relays"
-    services: Mapping[str, int] = {"membership": 2}
-    layout = Layout(doors=True)
-    of = (OnePartitionRefusedAmongOthers, TwoRelays)
-
-
-class UnknownCommitAsServicesAreKilled(Mixture):
-    name = "unknown-commit, kill-services"
+    name = "mixture"
     layout = Layout(mongo_nodes=3, doors=True)
-    of = (UnknownCommit, KillServices)
 
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        drawn = list(combinations(GROUPS, TOGETHER))[seed % 10]
+        rng = random.Random(f"{self.name}/{seed}")
+        self.of = [rng.choice(group)(seed) for group in drawn]
+        self.services = {
+            service: max(fault.services.get(service, 1) for fault in self.of)
+            for service in {service for fault in self.of for service in fault.services}
+        }
 
-class PrimaryAsServicesAreKilled(Mixture):
-    name = "primary, kill-services"
-    layout = Layout(mongo_nodes=3)
-    of = (Primary, KillServices)
+    async def strike(self, arena: Arena) -> None:
+        arena.history.note("mixed", of=[fault.name for fault in self.of])
+        await asyncio.gather(*(fault.strike(arena) for fault in self.of))

@@ -1,4 +1,4 @@
-"""Faults of the relays: two of them believe that they are the one."""
+"""Faults of the relays: two of them believe that they are the one, and Kafka refuses what they send."""
 
 import asyncio
 import time
@@ -86,3 +86,5 @@ class OnePartitionRefused(Fault):
                 ends=[[place.topic, place.partition, end] for place, end in ends.items()],
                 batches={"refused": manner.refused, "passed": manner.passed},
             )
+            if not manner.refused:
+                arena.history.miss("nothing came for that partition", partition=partition)

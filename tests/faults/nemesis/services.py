@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from tests.faults.arena import Arena
 from tests.faults.nemesis.fault import Fault
+from tests.faults.planting import plant
 
 WRITER = ("writer.decided", "writer.committed")
 RELAY = ("relay.sent", "relay.acknowledged", "relay.deleted")
@@ -12,7 +13,7 @@ SINK = ("sink.folded", "sink.committed")
 
 
 class KillAtPoints(Fault):
-    """kill -9 at commit points, three in a run: in five runs with following seeds each of each service is met."""
+    """kill -9 at commit points, three in a run: in seven runs with following seeds each of each service is met."""
 
     name = "kill-at-points"
     strikes = 3
@@ -20,14 +21,19 @@ class KillAtPoints(Fault):
         *((service, point) for point in (*WRITER, *RELAY) for service in ("membership", "convenings")),
         *((service, point) for point in SINK for service in ("metrics", "convenings")),
         ("metrics", "worker.hinting"),
+        ("convenings", "follower.hinting"),
+        *(("metrics", point) for point in RELAY),
     )
 
     async def strike(self, arena: Arena) -> None:
         for number in range(self.strikes):
             service, point = self.PLACES[(3 * self.seed + number) % len(self.PLACES)]
             await arena.kill(service)
-            few = 3 if point.startswith("worker") else 10
-            await arena.start(service, fail=f"{point}:kill@{arena.rng.randint(1, few)}", wait=False)
+            relays_letters = service == "metrics" and point in RELAY
+            times = 1 if relays_letters else arena.rng.randint(1, 3 if point.endswith("hinting") else 10)
+            await arena.start(service, fail=f"{point}:kill@{times}", wait=False)
+            if relays_letters:
+                await plant(arena)
             await arena.until_dead(service, within=20)
             await arena.stop(service)
             await arena.start(service, wait=False)

@@ -44,9 +44,12 @@ class SlowMongo(Fault):
         await arena.freeze("mongo")  # so that what is polled is not folded
         await flood(arena, FLOOD * 1_000_000)
         await arena.thaw("mongo")
+        await self.slow_down(arena)
+        watching.cancel()
+
+    async def slow_down(self, arena: Arena) -> None:
         arena.open_doors("mongo", manner=Slow(self.seed, 0.01, 0.2, stalls=0.005, cuts=0.005))
         await asyncio.sleep(self.seconds)
-        watching.cancel()
 
 
 async def _watch(arena: Arena, most: int) -> None:

@@ -86,4 +86,4 @@ async def _within(arena: Arena, seconds: float, met: Future[None], what: str, *,
         await asyncio.wait_for(asyncio.wrap_future(met), seconds)
         arena.history.note(what, carried=carried)
     except TimeoutError:
-        arena.history.note(f"did not happen: {what}")
+        arena.history.miss(f"did not happen: {what}")
