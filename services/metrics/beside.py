@@ -17,7 +17,7 @@ from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document, Session, by_its_name
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, require_log, stop
 from shared.reading.hand import FETCHED_BYTES, Batch, by_partition, in_step
-from shared.reading.log import Log, LostLog, cluster_id, learned, look_at
+from shared.reading.log import Log, LostLog, cluster_id, learned, look_at, topic_of
 from shared.reading.sink import BeginsBeyond, Sink
 from shared.views.builds import Build
 
@@ -39,10 +39,7 @@ async def folded_offsets(
     """How far a build has folded; where it was closed, if it was."""
     found = {document["_id"]: document async for document in db[build.partitions].find(session=session)}
     nexts = {number: document.get("next") or document.get("closed_at") or {} for number, document in found.items()}
-    return {
-        place: nexts.get(place.partition, {}).get(place.topic.removesuffix(".events"), 0)
-        for place in places(partitions)
-    }
+    return {place: nexts.get(place.partition, {}).get(topic_of(place), 0) for place in places(partitions)}
 
 
 class Beside:
@@ -171,7 +168,10 @@ class Beside:
         """Take what has come of the places where nothing waits; what else was fetched stays where it is."""
         wanted = [place for place in self._next if not self._came.get(place) and place.partition not in self._putting]
         if not wanted:
-            await asyncio.wait(self._putting.values(), timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            if self._putting:
+                await asyncio.wait(self._putting.values(), timeout=LOOK_EVERY_S, return_when=asyncio.FIRST_COMPLETED)
+            else:  # what has come everywhere waits for the other
+                await asyncio.sleep(LOOK_EVERY_S)
             return
         polled = await consumer.getmany(*wanted, timeout_ms=int(LOOK_EVERY_S * 1_000))
         for place, records in polled.items():
@@ -215,7 +215,7 @@ class Beside:
     def _seek_back(self, consumer: AIOKafkaConsumer, outcome: BeginsBeyond) -> None:
         log.warning("rebuild.sought_back", partition=outcome.partition, next=outcome.next)
         for place in [place for place in self._next if place.partition == outcome.partition]:
-            self._next[place] = outcome.next[place.topic.removesuffix(".events")]
+            self._next[place] = outcome.next[topic_of(place)]
             self._came.pop(place, None)
             consumer.seek(place, self._next[place])
 

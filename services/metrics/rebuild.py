@@ -34,7 +34,7 @@ from shared.kafka import topic_name
 from shared.lease import Lease
 from shared.mongo import Database, by_its_name, connect
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S
-from shared.reading.log import LostLog
+from shared.reading.log import LostLog, topic_of
 from shared.reading.sink import Halt, Sink
 from shared.running import collect_seldom
 from shared.views.builds import Build
@@ -203,6 +203,7 @@ class Rebuild:
         portions = [range(partitions)] if self._new_topics else [range(n, n + 1) for n in range(partitions)]
         for numbers in portions:
             try:
+                await beside.stay(numbers, None)  # so that nothing is on its way into the sink while it is read
                 async with self._client.start_session(snapshot=True) as session:
                     stopped_at = await folded_offsets(self._db, old, partitions, session)
                     await beside.stay(numbers, None if self._new_topics else stopped_at)
@@ -246,7 +247,7 @@ class Rebuild:
     async def _require_as_far(self, new: Build, partitions: int, stopped_at: Offsets) -> None:
         reached = await folded_offsets(self._db, new, partitions)
         for place, offset in reached.items():
-            wanted = stopped_at.get(place.partition, {}).get(place.topic.removesuffix(".events"), 0)
+            wanted = stopped_at.get(place.partition, {}).get(topic_of(place), 0)
             if offset < wanted:
                 raise NotReady(
                     f"build {new.number} has come to offset {offset} of {place.topic}, partition {place.partition}, "

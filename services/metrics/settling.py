@@ -131,21 +131,20 @@ class DeadLetters:
         session: Session,
     ) -> bool:
         build = await _build(self._db, session)
-        # first of all, so that it is the worker that loses the race: it tries again at once, and often
-        await self._db[build.partitions].update_one(
-            {"_id": letter.partition}, {"$inc": {"settled": 1}}, session=session
-        )
+        heads, stream = self._db[build.heads], str(position and position.stream)
+        head = await heads.find_one({"_id": stream}, session=session)
+        number = head["partition"] if head else letter.partition  # topics made anew may have more of them
+        # before all else, so that it is the worker that loses the race: it tries again at once, and often
+        await self._db[build.partitions].update_one({"_id": number}, {"$inc": {"settled": 1}}, session=session)
         fresh = False
         if position:
-            heads, stream = self._db[build.heads], str(position.stream)
-            head = await heads.find_one({"_id": stream}, session=session)
             seen = Seen.restored(head) if head else Seen()
             if fact is None:
                 seen.give_up(position.version)
             elif fresh := seen.take(position.version):
-                partition = Partition(letter.partition, {}, None)
+                partition = Partition(number, {}, None)
                 await Fold(build).project(Unit(self._db, session, partition, cached=0), [fact])
-            changed = {"partition": letter.partition, **seen.document()}
+            changed = {"partition": number, **seen.document()}
             await heads.update_one({"_id": stream}, {"$set": changed}, upsert=True, session=session)
         await self._db.dead_letters.update_one({"_id": letter.id}, {"$set": {how: settled._asdict()}}, session=session)
         return fresh

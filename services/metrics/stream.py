@@ -6,6 +6,7 @@ Faust's own acknowledgements are never used: what is folded, and where reading g
 import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -13,6 +14,7 @@ import faust
 import structlog
 import yarl
 from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.tables import TableManager
 from faust.transport.drivers import aiokafka as driver
 from faust.types import TP
@@ -91,7 +93,8 @@ class BatchConsumer(driver.Consumer):
     async def seek_back(self, number: int, next: Mapping[str, int]) -> None:
         """Go on from these offsets, by topic, in the places of a partition number that are assigned here."""
         places = {place: next[topic_of(place)] for place in self._places_of(number) if topic_of(place) in next}
-        await self.seek_wait(places)
+        with suppress(IllegalStateError):  # assigned to somebody else meanwhile, who seeks there anyway
+            await self.seek_wait(places)
 
     def pause(self, number: int) -> None:
         """Poll nothing more of a partition number."""

@@ -1,7 +1,9 @@
 """The worker: takes what the stream hands over, and puts it into the sink."""
 
 import asyncio
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from functools import partial
 
 import structlog
 from aiokafka import TopicPartition
@@ -12,6 +14,7 @@ from shared import failpoints
 from shared.kafka import topic_name
 from shared.reading.hand import Batch, Hand, Later
 from shared.reading.sink import BeginsBeyond, Folding, Halt
+from shared.running import until_done
 
 log = structlog.get_logger(__name__)
 
@@ -54,20 +57,29 @@ class Worker:
             await self._sink.put(number, batch)
         except BeginsBeyond as outcome:
             log.warning("partition.sought_back", partition=number, next=outcome.next)
-            hand.drop(number)
-            await self._stream.batches.seek_back(number, outcome.next)
+            self._halted.pop(number, None)
+            await self._read_from(outcome.next, hand, number)
         except Halt as halt:
             if number not in self._halted:
                 log.critical("worker.stopped", partition=number, reason=str(halt))
             self._halted[number] = str(halt)
             self._stream.batches.pause(number)  # each time, as it may have gone and come back since
-            raise Later(AGAIN_AFTER_S) from halt
+            raise Later(AGAIN_AFTER_S, halt.records) from halt
         else:
             if self._halted.pop(number, None):
                 log.warning("worker.went_on", partition=number)
-                self._stream.batches.go_on(number)
+                await until_done(partial(self._go_on, hand, number))
             for topic, records in batch.items():
                 self._folded[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
+
+    async def _go_on(self, hand: Hand, number: int) -> None:
+        """Read again what was dropped while it stood still."""
+        await self._read_from(await self._sink.next_offsets(number), hand, number)
+
+    async def _read_from(self, next: Mapping[str, int], hand: Hand, number: int) -> None:
+        hand.drop(number)
+        await self._stream.batches.seek_back(number, next)
+        self._stream.batches.go_on(number)
 
     async def hint(self) -> None:
         """Tell Kafka about once a second how far we are: a hint for lag displays, never what reading goes on from."""

@@ -46,10 +46,11 @@ def by_partition(records: Mapping[TopicPartition, Sequence[Record]]) -> dict[int
 
 
 def in_step(waiting: Batch) -> dict[str, Sequence[Record]]:
-    """Of each topic's waiting records those that come next, by the times at which they came onto Kafka: a batch.
+    """Of each topic's waiting records those that come next, by the times at which they were sent to Kafka: a batch.
 
     None is taken that is later than all that waits of another topic: more of that one may come which is earlier. So
-    facts about one person meet in a batch, in whatever topic each is, and their record is written once.
+    facts about one person meet in a batch, in whatever topic each is, and their record is written once. Senders' clocks
+    may differ, so the times may go back; where some waits, some comes next.
     """
     times = {topic: [record.timestamp for record in records] for topic, records in waiting.items() if records}
     if sum(map(len, times.values())) <= FEW:
@@ -57,6 +58,7 @@ def in_step(waiting: Batch) -> dict[str, Sequence[Record]]:
     until = min(map(max, times.values()))
     if sum(map(len, times.values())) > MOST_AT_ONCE:
         until = min(until, sorted(chain.from_iterable(times.values()))[MOST_AT_ONCE - 1])
+    until = max(until, min(those[0] for those in times.values()))
     batch, room = dict[str, Sequence[Record]](), MOST_AT_ONCE
     for topic, those in times.items():
         if count := min(_count_until(until, those), room):  # many may be of one millisecond
@@ -87,11 +89,14 @@ async def polled(
 
 
 class Later(Exception):
-    """The batch is to be folded again in so many seconds. Meanwhile it is the turn of others."""
+    """This of the batch is to be folded again in so many seconds. Meanwhile it is the turn of others.
 
-    def __init__(self, seconds: float) -> None:
+    The hand is not kept full by what must wait: all else of the partition number is dropped, and to be read again.
+    """
+
+    def __init__(self, seconds: float, batch: Batch) -> None:
         super().__init__(seconds)
-        self.seconds = seconds
+        self.seconds, self.batch = seconds, batch
 
 
 class Hand:
@@ -159,21 +164,20 @@ class Hand:
 
     async def _fold_all(self, number: int) -> None:
         while self._waiting[number]:
-            pause = None
+            again = None
             async with self._turn:
                 batch = self._next(number)
                 try:
                     await self._fold(self, number, batch)
                 except Later as later:
-                    pause = later.seconds
-            if pause is None:
-                self._take_off(batch)
-                continue
-            rest = self._waiting[number]
-            self._waiting[number] = {
-                topic: [*batch.get(topic, ()), *rest.get(topic, ())] for topic in {**batch, **rest}
-            }
-            await asyncio.sleep(pause)
+                    again = later
+            self._take_off(batch)
+            if again:
+                self.drop(number)
+                self._put_on(again.batch)
+                await asyncio.sleep(again.seconds)
+                self.drop(number)
+                self._waiting[number] = {topic: list(records) for topic, records in again.batch.items()}
         del self._waiting[number]
 
     def _next(self, number: int) -> dict[str, Sequence[Record]]:

@@ -122,6 +122,9 @@ Bury = Callable[[Unit, Sequence[DeadLetter]], Awaitable[None]]
 class Halt(Exception):
     """Go no further: this record must not be passed, and coming again would not help by itself."""
 
+    records: Mapping[str, Sequence[Record]] = {}
+    """The record, by its topic."""
+
 
 class Closed(Exception):
     """The partition's document was closed for good: another build has taken over, and nothing changes here any more."""
@@ -258,6 +261,9 @@ class Sink:
                 if not trusted:
                     raise
                 continue  # beyond what was trusted, which somebody else may have moved on
+            except Halt as halt:
+                halt.records = records
+                raise
             except _Fenced:
                 FENCED.inc()
                 log.warning("partition.fenced", partition=number)

@@ -94,7 +94,7 @@ class Refill:
                 raise
 
     async def _until_sent(self, places: Sequence[Document]) -> None:
-        """Wait until these have left the outbox. What was put there before them has left before them."""
+        """Wait until these have left the outbox."""
         while await self._db.outbox.find_one({"_id": {"$in": places}}, {"_id": 1}):  # noqa: ASYNC110 - nobody rings
             await asyncio.sleep(LOOK_EVERY_S)
 

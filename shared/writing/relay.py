@@ -15,7 +15,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, ProducerClosed
 from aiokafka.partitioner import murmur2
 from pymongo.errors import PyMongoError
 
@@ -34,7 +34,9 @@ LATE_AFTER_S = 1.0
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 5.0
 TELL_EVERY_S = 5.0
 LANES = 48
-"""A multiple of a topic's partitions, so that what shares a lane is on one partition."""
+"""A multiple of a topic's partitions, be they 12, 16 or 24, so that what shares a lane is on one partition. Where they
+are no such number, one that is refused holds up some of the others.
+"""
 
 Lane = tuple[str, int]
 """Of a topic, what is sent one after the other."""
@@ -112,6 +114,8 @@ class Relay:
         finally:
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
+            self._failure = None  # what does not come to Kafka now, somebody else will say
+            self._refused.clear()
 
     async def tell_age(self) -> None:
         """Tell Prometheus, for ever, how old the oldest message is; in every process, whichever of them relays."""
@@ -269,8 +273,15 @@ def _lane(key: bytes) -> int:
 
 
 async def _throw_away(producer: AIOKafkaProducer) -> None:
-    with contextlib.suppress(Exception):  # it has failed already; what it held is still in the outbox
+    """It has failed already; what it held is still in the outbox. What it cannot send it would keep trying to."""
+    with contextlib.suppress(Exception):
         await asyncio.wait_for(producer.stop(), timeout=5)
+        return
+    with contextlib.suppress(Exception):
+        producer._message_accumulator.fail_all(ProducerClosed())  # noqa: SLF001 - it offers no way to end without
+        await asyncio.wait_for(producer._sender.close(), timeout=5)  # noqa: SLF001
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(producer.client.close(), timeout=5)
 
 
 def _traceparents(batch: Sequence[Document]) -> Iterator[str]:

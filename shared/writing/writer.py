@@ -12,10 +12,11 @@ from typing import Any, TypeVar
 
 import structlog
 from pymongo import DeleteOne, ReplaceOne
+from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
 from shared.events.fact import Fact, Position, Stream
-from shared.mongo import Client, Database, Document, LostRaces, Session, find_across, transact
+from shared.mongo import Client, Database, Document, LostRaces, Session, by_its_name, find_across, transact
 from shared.refusals import KeyReused, PreconditionFailed, Refusal, Unavailable
 from shared.writing.decider import Command, Decider, Forgotten, Key, On, State, filled, states, subject
 from shared.writing.ledger import Ledger
@@ -219,10 +220,12 @@ class _Unit:
     async def decide(self, pending: _Pending) -> Outcome:
         """Decide one command on what the ones before it leave; a refusal is an outcome too."""
         try:
-            return await self._decide(pending)
+            return await by_its_name(self._decide(pending))
         except Refusal as refusal:
             COMMANDS.labels(type(pending.command).__name__, "refused").inc()
             return refusal
+        except PyMongoError:
+            raise  # no fault of this command: the transaction is run again
         except Exception as problem:
             COMMANDS.labels(type(pending.command).__name__, "failed").inc()
             log.exception(

@@ -133,21 +133,24 @@ async def test_what_is_dropped_makes_room() -> None:
         folds.let_go(0)
 
 
-async def test_what_must_wait_is_folded_again_and_leaves_its_turn_to_others() -> None:
+async def test_what_must_wait_is_folded_again_and_leaves_its_turn_and_its_room_to_others() -> None:
     came = list[tuple[int, list[int]]]()
 
     async def fold(_: Hand, number: int, batch: Batch) -> None:
         came.append((number, [record.offset for records in batch.values() for record in records]))
         if number < TRANSACTIONS and len(came) <= TRANSACTIONS:
-            raise Later(0.05)
+            raise Later(1, {topic: records[1:2] for topic, records in batch.items()})
 
     async with Hand(fold) as hand:
         for number in range(TRANSACTIONS + 1):
-            hand.take(polled(0, number=number))
+            hand.take(polled(*range(MOST_IN_HAND // TRANSACTIONS), number=number))
         await as_far_as_it_goes()
-        hand.take(polled(1))
-    waiting = [(0, [0, 1]), *((number, [0]) for number in range(1, TRANSACTIONS))]
-    assert came == [*((number, [0]) for number in range(TRANSACTIONS + 1)), *waiting]
+        assert not hand.full()
+        await asyncio.wait_for(hand.room(), 1)
+        hand.take(polled(MOST_IN_HAND))
+    first = list(range(MOST_AT_ONCE))
+    assert came[: TRANSACTIONS + 1] == [(number, first) for number in range(TRANSACTIONS + 1)]
+    assert [one for one in came if one[0] < TRANSACTIONS][TRANSACTIONS:] == [(n, [1]) for n in range(TRANSACTIONS)]
 
 
 async def test_what_a_fold_raises_ends_it_all() -> None:
@@ -179,6 +182,11 @@ def test_no_more_come_next_than_a_transaction_bears_and_always_some(every: int) 
     times = [number // every for number in range(MOST_AT_ONCE)]
     counts = next_of(waiting(membership=times, convenings=times, feedback=times))
     assert 0 < sum(counts.values()) <= MOST_AT_ONCE
+
+
+def test_some_come_next_although_the_first_is_the_latest_of_too_many() -> None:
+    times = [2 * MOST_AT_ONCE, *range(MOST_AT_ONCE + 1)]
+    assert next_of(waiting(membership=times)) == {"membership": MOST_AT_ONCE}
 
 
 def test_the_order_of_offsets_is_kept_whatever_the_times_say() -> None:
