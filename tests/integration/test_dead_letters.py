@@ -182,6 +182,21 @@ async def test_what_came_right_by_itself_is_not_folded_again(
     assert (await members(db), await waiting(letters)) == (1, [])
 
 
+async def test_a_letter_of_topics_that_had_other_partitions_counts_where_its_stream_is_now(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    now = Build(1)
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2]))
+    await db[now.heads].update_many({}, {"$set": {"partition": 1}})
+    await db[now.partitions].insert_one({"_id": 1, "next": {"membership": 2}})
+    (id,) = await waiting(letters)
+    assert await letters.replay(id, OPERATOR)
+    settled = {one["_id"]: one.get("settled") async for one in db[now.partitions].find()}
+    assert settled == {0: None, 1: 1}, "whoever folds that partition loads again what it had cached"
+    assert (await db[now.heads].distinct("partition"), await members(db)) == ([1], 1)
+
+
 async def test_what_is_discarded_is_not_missing_and_never_folded(
     client: Client, db: Database, letters: DeadLetters
 ) -> None:

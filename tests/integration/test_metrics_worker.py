@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.partitioner import murmur2
 from ulid import ULID
 
 from deploy.local.settings import free_ports
@@ -294,6 +295,9 @@ async def test_what_cannot_be_understood_goes_to_the_dead_topic_and_is_taken_in_
 
     letter = await dead_letter(own_kafka.kafka, stream.key.encode())
     assert letter["praxis_topic"] == b"membership.events"
+    assert int(letter["praxis_partition"]) == partition_of(facts)
+    assert int(letter["praxis_offset"]) >= 0
+    assert {name: letter[name] for name in dict(founded.headers)} == dict(founded.headers), "its own travel along"
     assert b"praxis.community-founded.v1 is not as it must be" in letter["praxis_reason"]
 
     await send(producer, [founded])
@@ -329,6 +333,11 @@ async def test_a_kill_between_a_dead_letter_and_its_offset_neither_loses_nor_dou
     assert (head["head"], head["missing"]) == (2, [1])
     published = await dead_letter(own_kafka.kafka, stream.key.encode())
     assert published["praxis_offset"] == str(letter["offset"]).encode()
+
+
+def partition_of(facts: Sequence[Recorded]) -> int:
+    partition: int = (murmur2(facts[0].stream.key.encode()) & 0x7FFFFFFF) % PARTITIONS
+    return partition
 
 
 async def begin_at_the_end(kafka: str, db: Database) -> None:

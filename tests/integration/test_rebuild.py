@@ -162,6 +162,22 @@ async def test_a_rebuild_takes_over_while_facts_go_on_arriving_and_the_worker_fo
     assert left == ["partitions_1"], "the old build is dropped but for what keeps it closed"
 
 
+async def test_what_the_old_build_has_not_folded_yet_waits_in_every_place(
+    environment: Mapping[str, str], worker: Worker, producer: AIOKafkaProducer, db: Database
+) -> None:
+    history = History(communities=60, people=60)
+    messages = history.published()
+    await worker.start()
+    await send(producer, messages)
+    await until(lambda: are_folded(db, history.facts))
+    await worker.kill()
+    await send(producer, messages)  # once more: they are not read by the old build
+    one = await rebuilt(environment, "--grace", "2")
+    assert one.exit == 0, one.told
+    assert one.said("compared")["counts"] == {}
+    assert await figures(db, history) == expected(history)
+
+
 async def test_killed_half_way_it_goes_on_where_it_was(
     environment: Mapping[str, str], worker: Worker, producer: AIOKafkaProducer, db: Database
 ) -> None:

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from aiokafka.partitioner import murmur2
 from ulid import ULID
 
 from deploy.local.services import waiting_for
@@ -25,7 +24,16 @@ from shared.mongo import Database
 from shared.reading.heads import unseen
 from shared.views.builds import FIRST
 from tests.builders import community_founded, member_joined, recorded
-from tests.integration.test_metrics_worker import PARTITIONS, ROOT, SESSION, Worker, begin_at_the_end, producer, send
+from tests.integration.test_metrics_worker import (
+    PARTITIONS,
+    ROOT,
+    SESSION,
+    Worker,
+    begin_at_the_end,
+    partition_of,
+    producer,
+    send,
+)
 from tests.integration.waiting import until
 
 __all__ = ["producer"]  # a fixture
@@ -104,11 +112,6 @@ def history(people: int) -> list[Recorded]:
     place = Stream("membership", "community", f"c-{ULID()}".lower())
     joined = [member_joined(f"01hzy{number:021d}") for number in range(people)]
     return [recorded(fact, version, place) for version, fact in enumerate([community_founded(), *joined], 1)]
-
-
-def partition_of(facts: list[Recorded]) -> int:
-    partition: int = (murmur2(facts[0].stream.key.encode()) & 0x7FFFFFFF) % PARTITIONS
-    return partition
 
 
 async def is_folded(db: Database, facts: list[Recorded]) -> bool:
