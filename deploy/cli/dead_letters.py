@@ -15,8 +15,9 @@ from rich.text import Text
 from deploy.cli.importing import AsJson
 from deploy.cli.printing import err, out
 from deploy.local.failures import Failure
+from deploy.local.settings import Ports
 
-DEFAULT_METRICS = "http://127.0.0.1:8083"
+DEFAULT_METRICS = f"http://127.0.0.1:{Ports().metrics}"
 PATIENCE_S = 30.0
 
 MetricsUrl = Annotated[

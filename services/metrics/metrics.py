@@ -13,7 +13,7 @@ LAG_TREND = Gauge(
 )
 ASSIGNED = Gauge("praxis_partitions_assigned", "Partitions of topics that this worker folds")
 REBALANCES = Counter("praxis_rebalances_total", "Times that this worker was assigned partitions anew")
-STOPPED = Gauge("praxis_worker_stopped", "1 where too many dead letters have stopped this worker")
+STOPPED = Gauge("praxis_worker_stopped", "1 where too many dead letters have stopped a partition of this worker")
 STUCK_SECONDS = Gauge("praxis_worker_stuck_seconds", "How long facts have waited while nothing was folded")
 MISSING = Gauge("praxis_missing_versions", "Facts that are missing: the figures that would count them are incomplete")
 DEAD_LETTERS_WAITING = Gauge("praxis_dead_letters_waiting", "Dead letters that nobody has replayed or discarded yet")

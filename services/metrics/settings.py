@@ -25,7 +25,7 @@ class Settings(BaseSettings):
     dead_letter_share: float = USUAL.share
     dead_letters_of_last: int = USUAL.of_last
     dead_letters_at_least: int = USUAL.at_least
-    """A worker stops where more than this share of a partition's last records are dead letters, and at least these."""
+    """A partition stops where more than this share of its last records are dead letters, and at least these."""
     stuck_after: timedelta = timedelta(minutes=1)
     """A worker ends that has facts to fold and folds none for so long, to be started again by its supervisor."""
     data_dir: str = "/tmp/praxis-faust"

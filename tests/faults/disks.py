@@ -28,10 +28,10 @@ class SmallDisk:
     def _ballast(self) -> Path:
         return self.folder / "ballast"
 
-    def fill(self, leaving: int = 0) -> None:
-        """To the brim: not a byte is left to others, or so many as are said."""
+    def fill(self) -> None:
+        """To the brim: not a byte is left to others."""
         with self._ballast.open("ab", buffering=0) as ballast, suppress(OSError):
-            while (left := self.free - leaving) > 0:
+            while (left := self.free) > 0:
                 ballast.write(bytes(min(left, STEP)))
 
     def empty(self) -> None:
