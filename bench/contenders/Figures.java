@@ -62,7 +62,7 @@ import org.bson.Document;
  *
  * <p>A fact goes through two stores, which hold what has been seen of each stream and what is known of each
  * participation, and becomes a change of its community's figures; those are an aggregate, which passes on what has
- * changed when it commits (every 100 ms, the default with exactly_once_v2, or when its cache is full). The output topic
+ * changed when it commits (every 100 ms, or when its cache is full). The output topic
  * is read, committed records only, by a thread of this program that writes the last view of each community to MongoDB,
  * in bulk and acknowledged by a majority, and then commits its offsets. So state and output topic are exact; a view may
  * be written again after a crash, which does not harm as it is whole.
@@ -86,6 +86,7 @@ public final class Figures {
         settings.put(StreamsConfig.NUM_STREAM_THREADS_CONFIG, arguments[3]);
         settings.put(StreamsConfig.STATE_DIR_CONFIG, arguments[4]);
         settings.put(StreamsConfig.STATESTORE_CACHE_MAX_BYTES_CONFIG, arguments[5]);
+        settings.put(StreamsConfig.COMMIT_INTERVAL_MS_CONFIG, arguments[6]);
         settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, "1");
         settings.put(StreamsConfig.consumerPrefix(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG), "earliest");
 

@@ -13,11 +13,13 @@ LOCK = Path(__file__).with_name("kafka-streams-4.3.1.lock")
 SOURCE = Path(__file__).with_name("Figures.java")
 CACHE_BYTES = 128 * 1024 * 1024
 """For all stores together, so that most of what is asked for is there; 10 MB by default."""
+COMMIT_MS = 100
+"""Between two commits, as by default with `exactly_once_v2`."""
 
 
 def command(system: System, database: str, home: Path, threads: int) -> list[str]:
     classes = _compiled(system.home / "java")
-    own = [system.kafka, system.mongo, database, str(threads), str(home / "state"), str(CACHE_BYTES)]
+    own = [system.kafka, system.mongo, database, str(threads), str(home / "state"), str(CACHE_BYTES), str(COMMIT_MS)]
     return [*_java(), "-Xmx1g", "--enable-native-access=ALL-UNNAMED", "-cp", _path(classes), "Figures", *own]
 
 
