@@ -169,7 +169,7 @@ class Rebuild:
         following = asyncio.ensure_future(beside.run())
         try:
             await asyncio.wait({working, following}, return_when=asyncio.FIRST_COMPLETED)
-            if following.done():
+            if not working.done():  # else it has taken over, whatever came of following it
                 following.result()
             return working.result()
         finally:

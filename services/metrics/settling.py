@@ -131,8 +131,8 @@ class DeadLetters:
         session: Session,
     ) -> bool:
         build = await _build(self._db, session)
-        heads, stream = self._db[build.heads], str(position and position.stream)
-        head = await heads.find_one({"_id": stream}, session=session)
+        heads, stream = self._db[build.heads], str(position.stream) if position else None
+        head = await heads.find_one({"_id": stream}, session=session) if stream else None
         number = head["partition"] if head else letter.partition  # topics made anew may have more of them
         # before all else, so that it is the worker that loses the race: it tries again at once, and often
         await self._db[build.partitions].update_one({"_id": number}, {"$inc": {"settled": 1}}, session=session)
