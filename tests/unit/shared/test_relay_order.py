@@ -64,3 +64,17 @@ def test_what_was_refused_may_be_sent_when_it_is_rung_for() -> None:
         return found
 
     assert uvloop.run(go()) == 30 * [[], [("a", 1)]]
+
+
+def test_who_relays_no_more_says_nothing_of_what_it_could_not_send(monkeypatch: Any) -> None:
+    outbox: Any = SimpleNamespace(outbox=None)
+    monkeypatch.setattr(relaying, "told_to_end", lambda: True)
+
+    async def go() -> tuple[str | None, str | None]:
+        relay = Relay(outbox, "nowhere:1", asyncio.Event())
+        relay._rest(("t", 1), "it was not taken")
+        before = relay.last_failure
+        await relay.run()
+        return before, relay.last_failure
+
+    assert asyncio.run(go()) == ("it was not taken", None)
