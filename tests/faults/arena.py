@@ -12,7 +12,7 @@ import psutil
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from deploy.local.failures import Died, DiskFull, Failure, PortInUse
+from deploy.local.failures import Died, DiskFull, Failure, NotReady, PortInUse
 from deploy.local.processes import Child
 from deploy.local.system import System
 from shared.mongo import Client
@@ -63,6 +63,8 @@ class Arena:
                 await asyncio.to_thread(self.system.start, name, wait=wait)
             except (Died, DiskFull) as died:  # by another fault, or loudly by itself: then it is started again
                 self.history.note("died before it was ready", **_told(name, died))
+            except NotReady as problem:  # what it needs is away, by another fault; it goes on waiting
+                self.history.miss("was not ready in time", **_told(name, problem))
 
     async def freeze(self, name: str) -> None:
         self.history.note("frozen", name=name)
