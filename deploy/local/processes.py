@@ -21,6 +21,7 @@ POLL = 0.05
 NO_SPACE = "No space left on device"
 NOTHING_LEFT = 16_000_000  # bytes: what ends with no more than these ended for that, whatever it calls it
 LOG_LIMIT = 20_000_000  # bytes; a longer log is put aside when its process starts
+LOG_END = 1_000_000  # bytes: after the reason why it aborts, mongod writes a backtrace of about 75,000
 NEEDED_TO_RUN = 500_000_000  # bytes: Kafka's and MongoDB's journals, with room for a demonstration
 
 Say = Callable[[str], None]
@@ -201,7 +202,7 @@ class Child:
             return ""
         with self.log_file.open("rb") as log:
             size = log.seek(0, os.SEEK_END)
-            log.seek(max(self._log_begin, size - 64_000, 0))
+            log.seek(max(self._log_begin, size - LOG_END))
             return log.read().decode(errors="replace")
 
     def _identity(self) -> Identity | None:

@@ -180,6 +180,7 @@ def test_a_full_disk_is_recognised_in_the_log(make: Make) -> None:
     ("says", "free", "is_full"),
     [
         ("x" * 500 + "No space left on device", 10**10, True),  # mongod says it late in a long line
+        ("No space left on device" + "\n[a frame of the stack]" * 5_000, 10**10, True),  # and a backtrace after it
         ("a fault occurred in an unsafe memory access operation", 0, True),  # Java, of a file that it has mapped
         ("cannot open the vault", 10**10, False),
     ],
