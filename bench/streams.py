@@ -177,7 +177,7 @@ async def run(system: System, options: Options, progress: Progress) -> list[Shee
         await client.close()
         await remove_topics(system.kafka, lambda topic: topic in TOPICS)
     title = (
-        f"{published.total:,} facts, {options.rounds} rounds; figures as expected of all; Kafka Streams commits every "
+        f"{published.total:,} facts, rounds: {options.rounds}; figures as expected of all; Kafka Streams commits every "
         f"{kafka_streams.COMMIT_MS} ms, with {kafka_streams.CACHE_BYTES // 1024 // 1024} MB of cache"
     )
     return [Sheet(title, [_row(CONTENDERS[name], found) for name, found in runs.items()], HEADINGS), _ratios(runs)]

@@ -19,7 +19,6 @@ from shared.writing.ledger import outgoing
 
 log = structlog.get_logger(__name__)
 
-LONGEST_REASON = 2_000
 WAITING: Document = {"replayed": None, "discarded": None}
 """Those that nobody has settled yet."""
 
@@ -94,7 +93,7 @@ class Letter:
             key=record.key,
             value=record.value,
             headers=headers,
-            reason=letter.reason[:LONGEST_REASON],
+            reason=letter.reason,
             position=letter.position,
             buried_at=now,
         )
@@ -214,7 +213,7 @@ def _outgoing(letter: DeadLetter) -> Document:
     record = letter.record
     value = record.value or b""
     told = {
-        "praxis_reason": letter.reason[:LONGEST_REASON],
+        "praxis_reason": letter.reason,
         "praxis_topic": record.topic,
         "praxis_partition": str(record.partition),
         "praxis_offset": str(record.offset),
