@@ -214,13 +214,23 @@ def _while_kafkas_disk_was_full(history: History, end: Line, told: str | None) -
     history.note("disk filled", engine="kafka", free=0)
     history.note("ended by itself", name="kafka", **end)
     services = ("membership", "convenings", "metrics")
-    history.note("looked", parts=[{"name": name, "ready": not told, "waiting_for": told} for name in services])
+    parts = [{"name": name, "ready": not told, "waiting_for": told} for name in services]
+    history.note("looked", parts=[{"name": "kafka", "ready": False, "waiting_for": None}, *parts])
     history.note("disk emptied", free=1)
 
 
 def test_who_says_what_to_do_where_a_disk_is_full_has_explained_itself() -> None:
     history = a_history()
     _while_kafkas_disk_was_full(history, FULL, TOLD)
+    assert check(history) == []
+
+
+def test_who_was_never_looked_at_while_the_engine_was_away_owes_no_word() -> None:
+    history = a_history()
+    history.note("disk filled", engine="kafka", free=0)
+    history.note("looked", parts=[{"name": name, "ready": True, "waiting_for": None} for name in ("kafka", "metrics")])
+    history.note("ended by itself", name="kafka", **FULL)
+    history.note("disk emptied", free=1)
     assert check(history) == []
 
 

@@ -8,7 +8,9 @@ import sys
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator
+from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -33,6 +35,7 @@ from tests.integration.test_metrics_worker import (
     partition_of,
     producer,
     send,
+    sums,
 )
 from tests.integration.waiting import until
 
@@ -46,6 +49,14 @@ BatchConsumer._drain_messages = mute
 runpy.run_module("services.metrics", run_name="__main__")
 """
 """A consumer that dies quietly: it is assigned its partitions, and hands nothing over."""
+OLD = """
+import runpy
+from shared.events.fact import FACTS
+from shared.events.membership import MemberJoined
+del FACTS[MemberJoined.type]
+runpy.run_module("services.metrics", run_name="__main__")
+"""
+"""A release that does not know yet that somebody can join."""
 HUNG = """
 import runpy, time
 from services.metrics.worker import Worker
@@ -88,8 +99,13 @@ class OneWorker(Worker):
 
     async def metric(self, name: str) -> float:
         """The sum over its labels."""
+        return sum((await self.labelled(name)).values())
+
+    async def labelled(self, name: str) -> dict[str, float]:
+        """By its labels, as they are written."""
         text = await asyncio.to_thread(self._metrics)
-        return sum(float(value) for value in re.findall(rf"^{name}(?:{{.*}})? (\S+)$", text, re.MULTILINE))
+        found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", text, re.MULTILINE)
+        return {labels: float(value) for labels, value in found}
 
     def _metrics(self) -> str:
         with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/metrics", timeout=5) as answer:
@@ -128,12 +144,29 @@ async def test_a_worker_whose_consumer_died_quietly_ends_and_its_successor_goes_
     assert worker.runs, "without facts that wait it does nothing wrong"
     facts = history(people=20)
     await send(producer, map(encode, facts))
+    behind = f'partition="{partition_of(facts)}",topic="membership.events"'
+    await until(lambda: _lags(worker, behind))
     assert await worker.ended() == EXIT_CODE
     (told,) = worker.said("worker.stuck")
     assert told["level"] == "critical"
     assert told["reason"].startswith("21 facts wait, from offset ")
     await worker.start()
     await until(lambda: is_folded(db, facts))
+    await until(lambda: _is_ready(worker))
+    await until(lambda: _tells(worker, praxis_lag_facts=0, praxis_lag_seconds=0, praxis_worker_stuck_seconds=0))
+
+
+async def _lags(worker: OneWorker, behind: str) -> bool:
+    """One partition has 21 facts that wait, ever longer; its others have none."""
+    assert await _tells(worker, praxis_partitions_assigned=3 * PARTITIONS, praxis_rebalances_total=1)
+    trends = await worker.labelled("praxis_lag_trend")
+    return (
+        {where: lag for where, lag in (await worker.labelled("praxis_lag_facts")).items() if lag} == {behind: 21}
+        and (await worker.labelled("praxis_lag_seconds"))[behind] > 2
+        and trends.pop(behind) > 0.1  # over half a minute, in most of which nothing waited
+        and set(trends.values()) == {0}
+        and await worker.metric("praxis_worker_stuck_seconds") > 2
+    )
 
 
 async def test_a_worker_whose_loop_hangs_ends_and_shows_where(worker: OneWorker) -> None:
@@ -213,6 +246,36 @@ async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
     assert Counter("does not understand it either" in one["refused"] for one in refused["dead_letters"]) == {True: 2}
 
 
+async def test_what_a_release_does_not_understand_is_replayed_with_the_next(
+    worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start_as(OLD)
+    await until(lambda: _is_ready(worker))
+    facts = history(people=2)
+    await send(producer, map(encode, facts))
+    await until(lambda: _tells(worker, praxis_dead_letters_waiting=2, praxis_missing_versions=2))
+    letters = (await praxis(worker, "list"))["dead_letters"]
+    shown: Any = await praxis(worker, "show", letters[0]["id"])
+    assert shown["reason"].startswith("no fact is called praxis.member-joined.v1")
+    assert (shown["topic"], shown["position"]) == ("membership.events", f"{facts[0].stream}@2")
+    assert encode(facts[1]).value == shown["value"].encode()
+    refused = await praxis(worker, "replay", "--all", "--by=ops", fails=True)
+    assert all("no fact is called" in one["refused"] for one in refused["dead_letters"])
+    worker.send(signal.SIGTERM)
+    assert await worker.ended() == 0
+
+    await worker.start()
+    await until(lambda: _is_ready(worker))
+    done = await praxis(worker, "replay", "--all", "--by=ops")
+    assert [one["outcome"] for one in done["dead_letters"]] == ["folded", "folded"]
+    assert await is_folded(db, facts)
+    assert (await sums(db, facts[0].stream.id, date(2026, 1, 1)))["members", ""] == 2
+    await until(lambda: _tells(worker, praxis_dead_letters_waiting=0, praxis_missing_versions=0))
+    again = await praxis(worker, "replay", letters[0]["id"], "--by=ops")
+    assert [one["outcome"] for one in again["dead_letters"]] == ["was there before: nothing to fold"]
+
+
 async def praxis(worker: OneWorker, *arguments: str, fails: bool = False) -> dict[str, list[dict[str, str]]]:
     """What `praxis dead-letters` answers, in a process of its own."""
     command = [sys.executable, "-c", "from deploy.cli import main; main()", "dead-letters", *arguments, "--json"]
@@ -230,6 +293,10 @@ async def praxis(worker: OneWorker, *arguments: str, fails: bool = False) -> dic
 
 async def _has(worker: Worker, event: str) -> bool:
     return bool(worker.said(event))
+
+
+async def _is_ready(worker: OneWorker) -> bool:
+    return await worker.waits_for() is None
 
 
 async def _tells(worker: OneWorker, **values: float) -> bool:

@@ -49,13 +49,16 @@ def explained(history: History) -> Iterator[Anomaly]:
         for end in ends:
             if "Too little room" not in end["why"] or "make room" not in end["remedy"]:
                 yield Anomaly(Kind.UNEXPLAINED, engine, f"it ended, and this was told: {end['why']} {end['remedy']}")
-        told = [(part["name"], part["waiting_for"] or "") for line in lines for part in line.get("parts", ())]
+        parts = [part for line in lines for part in line.get("parts", ())]
+        told = [(part["name"], part["waiting_for"] or "") for part in parts]
+        # when somebody looked: it may be back soon
+        was_away = any(part["name"] == engine and not part["ready"] for part in parts)
         for service in NEEDING[engine]:
             words = {why for name, why in told if name == service and why}
             for why in sorted(words):
                 if engine not in why.lower():
                     yield Anomaly(Kind.UNEXPLAINED, service, f"it was not ready without {engine}, and said: {why}")
-            if ends and not any(TO_DO in why for why in words):
+            if ends and was_away and not any(TO_DO in why for why in words):
                 yield Anomaly(Kind.UNEXPLAINED, service, f"it never said what to do without {engine}: {sorted(words)}")
 
 
