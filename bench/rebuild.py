@@ -121,9 +121,10 @@ async def _rebuild(system: System, progress: Progress) -> tuple[float, float]:
                     took_over = time.perf_counter() - began
                 case _:
                     pass
+    except BaseException:
+        process.terminate()
+        raise
     finally:
-        if process.returncode is None:
-            process.terminate()
         await process.wait()
         progress.remove_task(bar)
     if not took_over or len(marks) < 2:
