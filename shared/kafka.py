@@ -10,6 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 from pydantic import ValidationError
 
+from shared.drivers import by_its_name
 from shared.events.fact import FACTS, Fact, Recorded, Stream
 
 log = structlog.get_logger(__name__)
@@ -159,7 +160,7 @@ async def ensure_topics(bootstrap: str, topics: list[str], *, partitions: int, r
     pause = 0.1
     while True:
         try:
-            return await _make_topics(bootstrap, topics, partitions, replication)
+            return await by_its_name(_make_topics(bootstrap, topics, partitions, replication))
         except (KafkaError, OSError) as problem:
             log.warning("kafka.out_of_reach", bootstrap=bootstrap, reason=str(problem))
             await asyncio.sleep(pause)

@@ -9,7 +9,8 @@ import structlog
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from shared.mongo import Database, by_its_name
+from shared.drivers import by_its_name
+from shared.mongo import Database
 from shared.running import told_to_end
 
 log = structlog.get_logger(__name__)

@@ -3,7 +3,6 @@
 import asyncio
 import random
 import time
-import traceback
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -14,8 +13,10 @@ from prometheus_client import Counter
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import AutoReconnect, ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 from pymongo.read_concern import ReadConcern
+
+from shared.drivers import MongoDriverFailed, by_its_name
 
 Document = dict[str, Any]
 Client = AsyncMongoClient[Document]
@@ -54,10 +55,6 @@ async def _wait_for(work: Awaitable[T], seconds: float | None) -> T:
 # Until Python 3.12 `asyncio.wait_for` waits in another task. Who is cancelled while that one takes the driver's lock
 # again goes without it, and it stays locked for good: nobody is answered by MongoDB any more, although it is back.
 vars(pymongo.lock)["wait_for"] = _wait_for
-
-
-class DriverFailed(AutoReconnect):
-    """PyMongo failed by a fault of its own: where a server goes away it may lose its lock in the wait for another."""
 
 
 class LostRaces(Exception):
@@ -111,7 +108,7 @@ async def _commit(session: Session) -> None:
             await by_its_name(session.commit_transaction())
         except PyMongoError as problem:
             is_known = not problem.has_error_label("UnknownTransactionCommitResult")
-            if is_known and not isinstance(problem, DriverFailed):
+            if is_known and not isinstance(problem, MongoDriverFailed):
                 raise
             log.warning("transaction.commit_again", reason=str(problem))
             await asyncio.sleep(pause)
@@ -126,21 +123,6 @@ async def _abort(session: Session) -> None:
             await by_its_name(session.abort_transaction())
         except PyMongoError:
             log.debug("transaction.abort_failed")  # the server drops it by itself
-
-
-async def by_its_name(work: Awaitable[T]) -> T:
-    """Do it; a fault of the driver is told as such, so that nobody takes it for one of what was to be stored.
-
-    Raises:
-        DriverFailed: the server is away, as a rule.
-    """
-    try:
-        return await work
-    except RuntimeError as problem:
-        *_, (frame, _) = traceback.walk_tb(problem.__traceback__)
-        if not frame.f_globals.get("__name__", "").startswith("pymongo."):
-            raise
-        raise DriverFailed(f"the driver failed: {problem}") from problem
 
 
 def _was_in_vain(problem: PyMongoError) -> bool:

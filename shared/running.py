@@ -15,7 +15,8 @@ import uvicorn
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
 
-from shared.mongo import Client, by_its_name
+from shared.drivers import by_its_name
+from shared.mongo import Client
 
 log = structlog.get_logger(__name__)
 

@@ -12,9 +12,10 @@ from functools import partial
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from shared.drivers import by_its_name
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
-from shared.mongo import Database, Document, Session, by_its_name
+from shared.mongo import Database, Document, Session
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, require_log, stop
 from shared.reading.hand import FETCHED_BYTES, Batch, by_partition, in_step
 from shared.reading.log import Log, LostLog, cluster_id, learned, look_at, topic_of

@@ -29,10 +29,11 @@ from services.metrics.flip import NotReady, Offsets, begin, clear, flip, give_up
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from shared import logging
+from shared.drivers import by_its_name
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
 from shared.lease import Lease
-from shared.mongo import Database, by_its_name, connect
+from shared.mongo import Database, connect
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S
 from shared.reading.log import LostLog, topic_of
 from shared.reading.sink import Halt, Sink

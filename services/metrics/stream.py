@@ -21,9 +21,9 @@ from faust.types import TP
 
 from services.metrics.metrics import REBALANCES
 from services.metrics.settings import Settings
+from shared.drivers import by_its_name
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
-from shared.mongo import by_its_name
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL, require_log
 from shared.reading.hand import FETCHED_BYTES, LONGEST_POLL_S, MOST_POLLED, polled
 from shared.reading.log import Log, LostLog, cluster_id, look_at, topic_of

@@ -31,7 +31,8 @@ from services.metrics.settings import Settings
 from services.metrics.stream import Stream
 from services.metrics.watchdog import Watchdog
 from services.metrics.worker import Worker
-from shared.mongo import Database, by_its_name
+from shared.drivers import by_its_name
+from shared.mongo import Database
 from shared.reading.follower import AWAY, require_log, stop
 from shared.reading.log import cluster_id, look_at
 from shared.views.builds import Build
@@ -64,7 +65,7 @@ class Watching:
             )
             try:
                 await self._in_time(consumer.start())
-                cluster = await cluster_id(self._bootstrap)
+                cluster = await self._in_time(cluster_id(self._bootstrap))
                 while True:
                     await self._look(consumer, cluster, watchdog)
                     await asyncio.sleep(self._every_s)

@@ -11,6 +11,7 @@ from aiokafka.errors import KafkaError
 
 from services.metrics.stream import Stream
 from shared import failpoints
+from shared.drivers import by_its_name
 from shared.kafka import topic_name
 from shared.reading.hand import Batch, Hand, Later
 from shared.reading.sink import BeginsBeyond, Folding, Halt
@@ -91,6 +92,6 @@ class Worker:
             try:
                 if hints:
                     failpoints.reached("worker.hinting")
-                    await self._stream.batches.hint(hints)
+                    await by_its_name(self._stream.batches.hint(hints))
             except KafkaError as problem:
                 log.debug("worker.no_hint", reason=repr(problem))

@@ -13,8 +13,9 @@ from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
 from shared import failpoints
+from shared.drivers import by_its_name
 from shared.kafka import Record, topic_name
-from shared.mongo import Database, Document, by_its_name
+from shared.mongo import Database, Document
 from shared.reading.hand import FETCHED_BYTES, MOST_POLLED, Batch, Hand, polled
 from shared.reading.log import Log, cluster_id, learned, look_at, topic_of
 from shared.reading.sink import BeginsBeyond, Folding
@@ -177,7 +178,7 @@ class Follower:
             await asyncio.sleep(HINT_EVERY_S)
             try:
                 failpoints.reached("follower.hinting")
-                await consumer.commit()
+                await by_its_name(consumer.commit())
             except KafkaError as problem:
                 log.debug("follower.no_hint", reason=repr(problem))
 
@@ -204,7 +205,9 @@ class Follower:
             TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()
         ]
         try:
-            ends: dict[TopicPartition, int] = await asyncio.wait_for(consumer.end_offsets(places), ANSWERS_WITHIN_S)
+            ends: dict[TopicPartition, int] = await by_its_name(
+                asyncio.wait_for(consumer.end_offsets(places), ANSWERS_WITHIN_S)
+            )
         except (KafkaError, TimeoutError):
             return None
         return ends or None

@@ -20,7 +20,8 @@ from aiokafka.partitioner import murmur2
 from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
-from shared.mongo import Database, Document, by_its_name
+from shared.drivers import by_its_name
+from shared.mongo import Database, Document
 from shared.running import told_to_end
 from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES, RELAY_FAILURES, RELAY_SECONDS, RELAYED
 
@@ -99,7 +100,7 @@ class Relay:
                     compression_type=None,
                 )
                 try:
-                    await producer.start()
+                    await by_its_name(producer.start())
                     self._failure, pause = None, FIRST_PAUSE_S
                     await by_its_name(self._follow(producer))
                 except (KafkaError, PyMongoError, OSError) as problem:

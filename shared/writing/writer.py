@@ -15,8 +15,9 @@ from pymongo import DeleteOne, ReplaceOne
 from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
+from shared.drivers import by_its_name
 from shared.events.fact import Fact, Position, Stream
-from shared.mongo import Client, Database, Document, LostRaces, Session, by_its_name, find_across, transact
+from shared.mongo import Client, Database, Document, LostRaces, Session, find_across, transact
 from shared.refusals import KeyReused, PreconditionFailed, Refusal, Unavailable
 from shared.writing.decider import Command, Decider, Forgotten, Key, On, State, filled, states, subject
 from shared.writing.ledger import Ledger

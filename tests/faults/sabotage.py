@@ -141,7 +141,7 @@ MISTAKES = (
         [
             Change(
                 MONGO,
-                "            if is_known and not isinstance(problem, DriverFailed):\n                raise\n",
+                "            if is_known and not isinstance(problem, MongoDriverFailed):\n                raise\n",
                 "            if not is_known:\n                UNKNOWN.add(id(session))\n            raise\n",
             ),
             Change(MONGO, "DUPLICATE_KEY = 11000\n", "DUPLICATE_KEY = 11000\nUNKNOWN: set[int] = set()\n"),

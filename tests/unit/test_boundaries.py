@@ -41,6 +41,7 @@ PURE = ("domain", "domain.py", "projections", "projections.py", "measures", "mea
 # The parts of `shared` that do I/O, or are made to be used beside it.
 PLUMBING = frozenset(
     [
+        "shared.drivers",
         "shared.http",
         "shared.kafka",
         "shared.lease",
