@@ -147,14 +147,17 @@ async def _write(unit: Unit, collection: str, values: dict[str, Any], known: dic
     unit.keep(collection, values)
 
 
-async def sink(settings: Settings, client: Client, db: Database) -> Sink:
-    """The sink as the metrics processor has it, but for the projection."""
+async def prepare(db: Database) -> None:
     for name in (PARTICIPATIONS, COMMUNITIES, FIRST.heads, FIRST.partitions):
         try:
             await db.create_collection(name)  # a transaction cannot always do it
         except CollectionInvalid:
             continue  # another process has
     await dead_letters.prepare(db)
+
+
+def sink(settings: Settings, client: Client, db: Database) -> Sink:
+    """The sink as the metrics processor has it, but for the projection, on a database that is prepared."""
     return Sink(
         client,
         db,

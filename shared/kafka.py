@@ -15,6 +15,9 @@ from shared.events.fact import FACTS, Fact, Recorded, Stream
 
 log = structlog.get_logger(__name__)
 
+LONGEST_SHOWN = 200
+"""Bytes of a key in words."""
+
 Headers = list[tuple[str, bytes]]
 
 
@@ -103,7 +106,8 @@ def decode(record: Carried) -> Recorded:
     except ValueError as problem:
         raise NotUnderstood(f"a header cannot be read: {problem}") from None
     if record.key != key or record.topic != topic:
-        raise NotUnderstood(f"a fact about {stream} stands under key {record.key!r} in {record.topic}")
+        where = f"{_shown(record.key)} in {record.topic}, not under {_shown(key)} in {topic}"
+        raise NotUnderstood(f"a fact about {stream} stands under key {where}")
     if version < 1:
         raise NotUnderstood(f"versions begin at 1, this is {version}")
     if record.value is None:
@@ -113,6 +117,10 @@ def decode(record: Carried) -> Recorded:
     except ValidationError as problem:
         raise NotUnderstood(f"{kind.type} is not as it must be: {_said(problem)}") from None
     return Recorded(id, stream, version, fact, recorded_at, trace, record.value)
+
+
+def _shown(key: bytes | None) -> str:
+    return repr(key if len(key or b"") <= LONGEST_SHOWN else (key or b"")[:LONGEST_SHOWN] + b"...")
 
 
 def _said(problem: ValidationError) -> str:

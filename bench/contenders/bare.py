@@ -12,7 +12,9 @@ from shared.reading.follower import Follower
 async def main() -> None:
     settings = Settings()
     client = connect(settings.mongo)
-    sink = await figures.sink(settings, client, client[settings.database])
+    db = client[settings.database]
+    await figures.prepare(db)
+    sink = figures.sink(settings, client, db)
     await Follower(settings.kafka, SOURCE_TOPICS, settings.group, sink).run()
 
 

@@ -26,7 +26,9 @@ from shared.reading.hand import by_partition
 async def main() -> None:
     settings = Settings()
     client = connect(settings.mongo)
-    sink = await figures.sink(settings, client, client[settings.database])
+    db = client[settings.database]
+    await figures.prepare(db)
+    sink = figures.sink(settings, client, db)
     broker = KafkaBroker(settings.kafka)
 
     @broker.subscriber(

@@ -23,7 +23,9 @@ MOST, WITHIN_S = 10_000, 0.1
 async def main() -> None:
     settings = Settings()
     client = connect(settings.mongo)
-    sink = await figures.sink(settings, client, client[settings.database])
+    db = client[settings.database]
+    await figures.prepare(db)
+    sink = figures.sink(settings, client, db)
     app = faust.App(
         settings.group,
         broker=f"kafka://{settings.kafka}",

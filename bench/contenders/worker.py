@@ -17,8 +17,12 @@ from shared.views.builds import Build
 
 
 class FiguresProcessor(Processor):
-    async def _sink(self, build: Build) -> Sink:
-        return await figures.sink(self.settings, self.client, self.db)
+    async def _prepare(self) -> None:
+        await figures.prepare(self.db)
+        await super()._prepare()
+
+    def _sink(self, build: Build) -> Sink:
+        return figures.sink(self.settings, self.client, self.db)
 
 
 @asynccontextmanager

@@ -5,8 +5,9 @@ import http.client
 import json
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from typing import Annotated, Any
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
 import typer
 from rich.table import Table
@@ -19,6 +20,8 @@ from deploy.local.settings import Ports
 
 DEFAULT_METRICS = f"http://127.0.0.1:{Ports().metrics}"
 PATIENCE_S = 30.0
+SHOWN = 2_000
+"""Characters of a key, a header or a value."""
 
 MetricsUrl = Annotated[
     str, typer.Option("--metrics", envvar="PRAXIS_METRICS", metavar="URL", help="Where the metrics service listens.")
@@ -40,6 +43,14 @@ class MetricsAway(Failure):
             f"The metrics service does not answer at {url}: {why}.",
             "`praxis status` says what runs; another address is given with --metrics or PRAXIS_METRICS. "
             "The same command may be given again: nothing is done twice.",
+        )
+
+
+class MetricsFailed(Failure):
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"The metrics service at {url} failed: {why}.",
+            "its log says more. It is not known whether this was done: give the same command again.",
         )
 
 
@@ -85,14 +96,16 @@ def show(
     sheet.add_column(no_wrap=True)
     sheet.add_column(overflow="fold")
     for name in ("id", "state", "reason", "position", "missing", "topic", "partition", "offset", "buried_at", "key"):
-        sheet.add_row(name, Text(_word(letter[name])))
+        sheet.add_row(name, Text(_cut(letter[name])))
     for how in ("replayed", "discarded"):
         if done := letter[how]:
             because = f", because {done['why']}" if done["why"] else ""
             sheet.add_row(how, Text(f"by {done['by']} on {done['at'][:16]}{because}"))
     for name, value in letter["headers"]:
-        sheet.add_row(Text(f"header {name}"), Text(_word(value)))
-    sheet.add_row("value", Text(_word(letter["value"])))
+        sheet.add_row(Text(f"header {name}"), Text(_cut(value)))
+    sheet.add_row("value", Text(_cut(letter["value"])))
+    if letter["left_out"]:
+        sheet.add_row("left out", Text(f"{' and '.join(letter['left_out'])}: above 1 MiB, which is not kept"))
     out.print(sheet)
 
 
@@ -181,7 +194,7 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None) -
         Refused: it says why not.
         MetricsAway: it does not answer, or not now.
     """
-    address = urlsplit(url)
+    address = _address(url)
     connect = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
     connection = connect(address.netloc, timeout=PATIENCE_S)
     try:
@@ -195,11 +208,27 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None) -
         raise MetricsAway(url, str(problem) or type(problem).__name__) from None
     finally:
         connection.close()
-    if status >= 500:
+    if status == http.client.SERVICE_UNAVAILABLE:
         raise MetricsAway(url, str(told.get("detail", status)))
+    if status >= 500:
+        raise MetricsFailed(url, str(told.get("detail", status)))
     if status >= 400:
         raise Refused(str(told.get("detail", status)))
     return told
+
+
+def _address(url: str) -> SplitResult:
+    with suppress(ValueError):  # its port is none, or its brackets
+        address = urlsplit(url)
+        if address.scheme in ("http", "https") and address.hostname and address.port != 0:
+            return address
+    raise typer.BadParameter(f"'{url}' is no address such as {DEFAULT_METRICS}", param_hint="--metrics")
+
+
+def _cut(value: Any) -> str:
+    word = _word(value)
+    rest = len(word) - SHOWN
+    return word if rest <= 0 else f"{word[:SHOWN]} … and {rest:,} characters more: --json shows all of it"
 
 
 def _word(value: Any) -> str:

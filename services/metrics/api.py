@@ -4,12 +4,19 @@ from datetime import UTC, datetime
 from typing import Annotated, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from services.metrics.dead_letters import Settled
 from services.metrics.settling import DeadLetters, Listed
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+
+
+def _in_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("it lies before the year 1 or after 9999 in UTC") from None
 
 
 class Decision(BaseModel):
@@ -19,7 +26,7 @@ class Decision(BaseModel):
 
     by: str = Field(min_length=1, max_length=200)
     why: str = Field("", max_length=2_000)
-    at: AwareDatetime | None = Field(None, description="Now, if it is left out.")
+    at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(None, description="Now, if it is left out.")
 
     def settled(self) -> Settled:
         return Settled(self.by, self.why, self.at or datetime.now(UTC))
@@ -58,6 +65,9 @@ class DeadLetterView(BaseModel):
 class WholeLetterView(DeadLetterView):
     """With the record itself, as text; bytes that are none are shown as `\\xff`."""
 
+    left_out: list[Literal["key", "value", "headers"]] = Field(
+        description="What of the record is not kept, because it takes more than 1 MiB; of headers, those that follow."
+    )
     key: str | None
     headers: list[tuple[str, str | None]]
     value: str | None
@@ -66,8 +76,8 @@ class WholeLetterView(DeadLetterView):
     def of(cls, listed: Listed) -> Self:
         letter = listed.letter
         headers = [(name, _text(value)) for name, value in letter.headers]
-        whole = {"key": _text(letter.key), "headers": headers, "value": _text(letter.value)}
-        return cls.model_validate(_told(listed) | whole)
+        record = {"key": _text(letter.key), "headers": headers, "value": _text(letter.value)}
+        return cls.model_validate(_told(listed) | record | {"left_out": letter.left_out})
 
 
 class DeadLetterPage(BaseModel):

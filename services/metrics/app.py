@@ -75,7 +75,7 @@ class Processor:
         await self.current.open()
         await dead_letters.prepare(self.db)
 
-    async def _sink(self, build: Build) -> Sink:
+    def _sink(self, build: Build) -> Sink:
         return Sink(
             self.client,
             self.db,
@@ -85,7 +85,6 @@ class Processor:
             heads=build.heads,
             partitions=build.partitions,
             cached=self.settings.most_cached,
-            discarded=await dead_letters.discarded(self.db),
         )
 
     async def check(self) -> str | None:

@@ -38,7 +38,7 @@ class CurrentBuild:
 
     build: Build
 
-    def __init__(self, db: Database, sink_of: Callable[[Build], Awaitable[Folding]]) -> None:
+    def __init__(self, db: Database, sink_of: Callable[[Build], Folding]) -> None:
         self._db, self._sink_of = db, sink_of
         self._opening = asyncio.Lock()
         self._sink: Folding
@@ -47,7 +47,7 @@ class CurrentBuild:
         """Open it; its collections are there afterwards."""
         build = await current_build(self._db)
         await Fold(build).prepare(self._db)
-        self.build, self._sink = build, await self._sink_of(build)
+        self.build, self._sink = build, self._sink_of(build)
 
     async def next_offsets(self, number: int) -> dict[str, int]:
         return await self._on_current(lambda sink: sink.next_offsets(number))

@@ -3,16 +3,17 @@ transaction that moves the offset past them.
 """
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import NamedTuple, Self
+from itertools import accumulate
+from typing import NamedTuple, Self, cast
 
 import structlog
 from pymongo import ASCENDING, ReplaceOne, UpdateOne
 
 from shared.events.fact import MAX_FACT_BYTES, Position
-from shared.kafka import Message, Record, present_headers
+from shared.kafka import Carried, Headers, Message, Record
 from shared.mongo import Database, Document
 from shared.reading.sink import DeadLetter, Halt, Unit
 from shared.writing.ledger import outgoing
@@ -21,6 +22,12 @@ log = structlog.get_logger(__name__)
 
 WAITING: Document = {"replayed": None, "discarded": None}
 """Those that nobody has settled yet."""
+KEPT_BYTES = 1024 * 1024
+"""Of a letter's key, value and headers, each: what a topic takes at most, unless it was compressed on its way."""
+HEADER_BYTES = 32
+"""What a header takes beside its name and value, at most."""
+TOLD_BYTES = MAX_FACT_BYTES
+"""The same of what is published, so that all of it together is taken."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +70,7 @@ class Settled(NamedTuple):
 
 @dataclass(frozen=True)
 class Letter:
-    """A dead letter as it is kept. It is a record as well: the one that it was."""
+    """A dead letter as it is kept. It is a record as well: the one that it was, but for what was left out."""
 
     id: str
     topic: str
@@ -76,26 +83,26 @@ class Letter:
     position: Position | None
     """The version that is missing for it; None where it could not be read."""
     buried_at: datetime
+    left_out: tuple[str, ...] = ()
+    """Which of key, value and headers were too long to be kept."""
     replayed: Settled | None = None
     discarded: Settled | None = None
 
     @classmethod
     def of(cls, letter: DeadLetter, now: datetime) -> Self:
-        record = letter.record
-        headers = tuple((name, value) for name, value in record.headers)
-        place = f"{record.topic.removesuffix('.events')}-{record.partition}-{record.offset}"
-        what = hashlib.sha256(repr((record.key, record.value, headers)).encode()).hexdigest()
+        record, kept = letter.record, _shortened(letter.record, KEPT_BYTES)
         return cls(
-            id=f"{place}-{what[:6]}",  # of the record too: a topic that was made anew counts from 0 again
+            id=letter_id(record),
             topic=record.topic,
             partition=record.partition,
             offset=record.offset,
-            key=record.key,
-            value=record.value,
-            headers=headers,
+            key=kept.key,
+            value=kept.value,
+            headers=kept.headers,
             reason=letter.reason,
             position=letter.position,
             buried_at=now,
+            left_out=kept.left_out,
         )
 
     @classmethod
@@ -114,6 +121,7 @@ class Letter:
             reason=document["reason"],
             position=Position.parse(position) if position else None,
             buried_at=document["buried_at"],
+            left_out=tuple(document.get("left_out", ())),
             **settled,
         )
 
@@ -127,7 +135,30 @@ class Letter:
             "headers": [list(header) for header in self.headers],
             "position": self.position and str(self.position),
             "buried_at": self.buried_at,
+            "left_out": list(self.left_out),
         }
+
+
+class Discards:
+    """The records that somebody decided to do without, each known by its place and by what it was."""
+
+    def __init__(self, ids: Collection[str]) -> None:
+        self._ids, self._places = frozenset(ids), frozenset(id.rpartition("-")[0] for id in ids)
+
+    def __contains__(self, record: object) -> bool:
+        one = cast(Record, record)
+        return bool(self._ids) and _place(one) in self._places and letter_id(one) in self._ids
+
+
+def letter_id(record: Record) -> str:
+    """Of what it was too: in a topic that was made anew, another record may stand at its place."""
+    headers = tuple((name, value) for name, value in record.headers)
+    what = hashlib.sha256(repr((record.key, record.value, headers)).encode()).hexdigest()
+    return f"{_place(record)}-{what[:6]}"
+
+
+def _place(record: Record) -> str:
+    return f"{record.topic.removesuffix('.events')}-{record.partition}-{record.offset}"
 
 
 def dead_topic(topic: str) -> str:
@@ -136,13 +167,23 @@ def dead_topic(topic: str) -> str:
 
 async def prepare(db: Database) -> None:
     await db.dead_letters.create_index([("partition", ASCENDING), ("nth", ASCENDING)])
+    await db.dead_letters.create_index("position")
     await db.outbox.create_index("topic")
 
 
-async def discarded(db: Database) -> list[Position]:
-    """The positions that somebody decided to do without: no build waits for them."""
-    found = db.dead_letters.find({"discarded": {"$ne": None}, "position": {"$ne": None}}, {"position": 1})
-    return [Position.parse(document["position"]) async for document in found]
+async def discarded(db: Database) -> Discards:
+    found = db.dead_letters.find({"discarded": {"$ne": None}, "replayed": None}, {"_id": 1})
+    return Discards([document["_id"] async for document in found])
+
+
+async def given_up(db: Database) -> list[Position]:
+    """The versions that nobody waits for: where a letter was discarded, and none stands that is still to be settled."""
+    stages: list[Document] = [
+        {"$match": {"position": {"$ne": None}, "replayed": None}},
+        {"$group": {"_id": "$position", "waits": {"$max": {"$eq": [{"$type": "$discarded"}, "missing"]}}}},
+        {"$match": {"waits": False}},
+    ]
+    return [Position.parse(document["_id"]) async for document in await db.dead_letters.aggregate(stages)]
 
 
 async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL) -> None:
@@ -172,11 +213,7 @@ async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUA
     writes = [
         UpdateOne(
             {"_id": letter.id},
-            {
-                "$set": {"reason": letter.reason},
-                "$unset": {"replayed": ""},  # this reader does not understand it (any more)
-                "$setOnInsert": {**letter.document(), "nth": nth},
-            },
+            {"$set": {"reason": letter.reason}, "$setOnInsert": {**letter.document(), "nth": nth}},
             upsert=True,
         )
         for letter, nth in kept.items()
@@ -210,15 +247,33 @@ def _nth(record: Record, following: Mapping[str, int]) -> int:
 
 def _outgoing(letter: DeadLetter) -> Document:
     """Short enough for Kafka to take: what cannot be sent would hold up the whole outbox."""
-    record = letter.record
-    value = record.value or b""
+    record, sent = letter.record, _shortened(letter.record, TOLD_BYTES)
     told = {
         "praxis_reason": letter.reason,
         "praxis_topic": record.topic,
         "praxis_partition": str(record.partition),
         "praxis_offset": str(record.offset),
     }
-    headers = [*present_headers(record).items(), *((name, words.encode()) for name, words in told.items())]
-    carried = value if len(value) <= MAX_FACT_BYTES else b""  # no fact is as long; it is kept in `dead_letters`
-    message = Message(dead_topic(record.topic), record.key or b"", carried, headers)
+    if sent.left_out:
+        told["praxis_left_out"] = ", ".join(sent.left_out)
+    headers: Headers = [(name, value) for name, value in sent.headers if value is not None]
+    headers += [(name, words.encode()) for name, words in told.items()]
+    message = Message(dead_topic(record.topic), sent.key or b"", sent.value or b"", headers)
     return outgoing({"stream": f"dead/{record.topic}/{record.partition}", "version": record.offset}, message)
+
+
+class _Shortened(NamedTuple):
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...]
+    left_out: tuple[str, ...]
+
+
+def _shortened(record: Carried, most: int) -> _Shortened:
+    """The record without a key or value of more than so many bytes, and with the first headers, as far as they fit."""
+    key = record.key if len(record.key or b"") <= most else None
+    value = record.value if len(record.value or b"") <= most else None
+    sizes = accumulate(len(name.encode()) + len(held or b"") + HEADER_BYTES for name, held in record.headers)
+    headers = tuple(header for header, size in zip(record.headers, sizes, strict=True) if size <= most)
+    kept = {"key": key == record.key, "value": value == record.value, "headers": len(headers) == len(record.headers)}
+    return _Shortened(key, value, headers, tuple(part for part, is_whole in kept.items() if not is_whole))

@@ -127,12 +127,12 @@ async def _close(db: Database, session: Session, build: Build, partitions: int) 
 
 
 async def take_over_discards(client: Client, db: Database, build: Build) -> None:
-    """Give up in a build, too, what somebody decided to do without after it had met and missed it."""
-    discarded = await dead_letters.discarded(db)
-    streams = sorted({str(position.stream) for position in discarded})
+    """Give up in a build, too, what somebody decided to do without; a build that meets such a record misses it."""
+    positions = await dead_letters.given_up(db)
+    streams = sorted({str(position.stream) for position in positions})
     missing = {"_id": {"$in": streams}, "missing": {"$ne": []}}
     heads = {document["_id"]: document async for document in db[build.heads].find(missing)}
-    for position in discarded:
+    for position in positions:
         head = heads.get(str(position.stream))
         if head and position.version in head["missing"]:
             await transact(client, partial(_give_up_version, db, build, position, head["partition"]))
@@ -140,12 +140,15 @@ async def take_over_discards(client: Client, db: Database, build: Build) -> None
 
 async def _give_up_version(db: Database, build: Build, position: Position, partition: int, session: Session) -> None:
     await db[build.partitions].update_one({"_id": partition}, {"$inc": {"settled": 1}}, session=session)
-    given_up = {"$pull": {"missing": position.version}}
-    await db[build.heads].update_one({"_id": str(position.stream)}, given_up, session=session)
+    still = {"_id": str(position.stream), "missing": position.version}
+    given_up = {"$pull": {"missing": position.version}, "$addToSet": {"given_up": position.version}}
+    await db[build.heads].update_one(still, given_up, session=session)
 
 
 async def unseen_streams(db: Database, old: Build, new: Build) -> list[Document]:
     """Streams of which the new build has not seen all that the old one has, the first few of them."""
+    not_folded = [{"$ifNull": ["$new.missing", []]}, {"$ifNull": ["$new.given_up", []]}]
+    not_folded_before = ["$missing", {"$ifNull": ["$given_up", []]}]
     stages: list[Document] = [
         {"$lookup": {"from": new.heads, "localField": "_id", "foreignField": "_id", "as": "new"}},
         {"$set": {"new": {"$first": "$new"}}},
@@ -154,7 +157,7 @@ async def unseen_streams(db: Database, old: Build, new: Build) -> list[Document]
             "$set": {
                 "unseen": {
                     "$filter": {
-                        "input": {"$setDifference": [{"$ifNull": ["$new.missing", []]}, "$missing"]},
+                        "input": {"$setDifference": [{"$setUnion": not_folded}, {"$setUnion": not_folded_before}]},
                         "cond": {"$lte": ["$$this", "$head"]},
                     }
                 }

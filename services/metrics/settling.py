@@ -19,7 +19,7 @@ from shared.events.fact import Position, Recorded
 from shared.kafka import NotUnderstood, decode
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
-from shared.reading.sink import OF_A_DOCUMENT, Partition, Unit
+from shared.reading.sink import Partition, Unit, is_of_a_document
 from shared.refusals import Conflict, NotFound, Unavailable
 from shared.views.builds import BUILDS, CURRENT, FIRST, Build
 
@@ -44,6 +44,12 @@ class StillNotUnderstood(Conflict):
 class Discarded(Conflict):
     def __init__(self, id: str, settled: Settled) -> None:
         detail = f"{settled.by} discarded it on {settled.at:%Y-%m-%d}, because {settled.why}: that is final"
+        super().__init__(detail, field="id", id=id)
+
+
+class AlreadyReplayed(Conflict):
+    def __init__(self, id: str, settled: Settled) -> None:
+        detail = f"{settled.by} replayed it on {settled.at:%Y-%m-%d}: it is folded, so there is nothing to do without"
         super().__init__(detail, field="id", id=id)
 
 
@@ -89,6 +95,8 @@ class DeadLetters:
         letter, _ = await self.letter(id)
         if letter.discarded:
             raise Discarded(id, letter.discarded)
+        if letter.left_out:
+            raise StillNotUnderstood(id, f"its {' and '.join(letter.left_out)} is too long to be a fact's")
         try:
             fact = decode(letter)
             async with _in_time():
@@ -99,7 +107,7 @@ class DeadLetters:
         except NotUnderstood as problem:
             raise StillNotUnderstood(id, str(problem)) from None
         except Exception as problem:
-            if isinstance(problem, (PyMongoError, Unavailable)) and not isinstance(problem, OF_A_DOCUMENT):
+            if isinstance(problem, (PyMongoError, Unavailable)) and not is_of_a_document(problem):
                 raise
             log.exception("dead_letter.not_folded", id=id)
             raise StillNotUnderstood(id, repr(problem)) from problem
@@ -107,14 +115,16 @@ class DeadLetters:
         return folded
 
     async def discard(self, id: str, settled: Settled) -> None:
-        """Do without the record: its version is no longer missing.
+        """Do without the record: its version is no longer missing, unless for another letter that still waits.
 
         Raises:
-            Discarded: it was before.
+            Discarded, AlreadyReplayed: it was settled before.
         """
         letter, _ = await self.letter(id)
         if letter.discarded:
             raise Discarded(id, letter.discarded)
+        if letter.replayed:
+            raise AlreadyReplayed(id, letter.replayed)
         async with _in_time():
             await transact(
                 self._client, lambda session: self._settle(letter, letter.position, None, "discarded", settled, session)
@@ -140,7 +150,8 @@ class DeadLetters:
         if position:
             seen = Seen.restored(head) if head else Seen()
             if fact is None:
-                seen.give_up(position.version)
+                if not await self._stands_at(position, session, but=letter.id):
+                    seen.give_up(position.version)
             elif fresh := seen.take(position.version):
                 partition = Partition(number, {}, None)
                 await Fold(build).project(Unit(self._db, session, partition, cached=0), [fact])
@@ -148,6 +159,11 @@ class DeadLetters:
             await heads.update_one({"_id": stream}, {"$set": changed}, upsert=True, session=session)
         await self._db.dead_letters.update_one({"_id": letter.id}, {"$set": {how: settled._asdict()}}, session=session)
         return fresh
+
+    async def _stands_at(self, position: Position, session: Session, *, but: str) -> bool:
+        """Whether another letter of this position still waits."""
+        others = {"position": str(position), "_id": {"$ne": but}, **WAITING}
+        return await self._db.dead_letters.find_one(others, {"_id": 1}, session=session) is not None
 
     async def _seen(self, letters: list[Letter]) -> list[Listed]:
         build = await _build(self._db)

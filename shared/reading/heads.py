@@ -1,4 +1,4 @@
-"""What a reader has seen of each stream: its head, and the versions below it that are missing."""
+"""What a reader has seen of each stream: its head, the versions that are missing, and those that were given up."""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
@@ -23,10 +23,17 @@ class TooFarAhead(Exception):
 
 @dataclass
 class Seen:
-    """Seen means at most the head and not missing: a version that was skipped is missing until it arrives."""
+    """Seen means at most the head and not missing. The head is the highest version that came and was understood.
+
+    What could not be understood proves nothing about its version, which may not even be decided yet: it may be missing
+    above the head, raises nothing, and a good one of that version is taken whenever it comes.
+    """
 
     head: int = 0
     missing: set[int] = field(default_factory=set)
+    """Those below the head that did not come, and those, wherever they are, that came and could not be understood."""
+    given_up: set[int] = field(default_factory=set)
+    """Those that would be missing if nobody had decided to do without what stood there."""
 
     def has(self, version: int) -> bool:
         return version <= self.head and version not in self.missing
@@ -38,33 +45,39 @@ class Seen:
             TooFarAhead: nothing is taken.
         """
         if version <= self.head:
-            if version not in self.missing:
+            if version not in self.missing and version not in self.given_up:
                 return False
-            self.missing.discard(version)
+            self._found(version)
             return True
         if version - self.head > WIDEST_GAP:
             raise TooFarAhead(self.head, version)
-        self.missing.update(range(self.head + 1, version))
+        self.missing.update(skipped for skipped in range(self.head + 1, version) if skipped not in self.given_up)
+        self._found(version)
         self.head = version
         return True
 
+    def _found(self, version: int) -> None:
+        self.missing.discard(version)
+        self.given_up.discard(version)
+
     def miss(self, version: int) -> None:
         """Note a version that came and could not be understood: missing until a good one comes."""
-        if self.head < version <= self.head + WIDEST_GAP:  # one beyond is not believed either
-            self.take(version)
+        if version in self.given_up or self.head < version <= self.head + WIDEST_GAP:  # one beyond is not believed
+            self.given_up.discard(version)
             self.missing.add(version)
 
     def give_up(self, version: int) -> None:
-        """Note a version that need not come any more: as good as seen, though nothing was folded."""
-        if version <= self.head + WIDEST_GAP:
-            self.take(version)
+        """Do without what could not be understood: its version is not missing, and taken if it comes all the same."""
+        if version in self.missing:
+            self.missing.discard(version)
+            self.given_up.add(version)
 
     @classmethod
     def restored(cls, document: Document) -> "Seen":
-        return cls(document["head"], set(document["missing"]))
+        return cls(document["head"], set(document["missing"]), set(document.get("given_up", ())))
 
     def document(self) -> Document:
-        return {"head": self.head, "missing": sorted(self.missing)}
+        return {"head": self.head, "missing": sorted(self.missing), "given_up": sorted(self.given_up)}
 
 
 async def unseen(

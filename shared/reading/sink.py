@@ -7,14 +7,14 @@ a batch that is read again, a batch that begins too late. Nothing else has to be
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import structlog
 from pymongo import ReplaceOne
-from pymongo.errors import BulkWriteError, PyMongoError, WriteError
+from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError, WriteError
 
 from shared import failpoints, telemetry
 from shared.events.fact import Position, Recorded, Stream
@@ -34,8 +34,14 @@ TRANSACTIONS = 2
 TOO_LONG = timedelta(seconds=20)
 """A batch that loses every race for so long may be too large for a transaction: it is halved."""
 LONGEST_REASON = 2_000
-OF_A_DOCUMENT = (BulkWriteError, WriteError)
-"""What MongoDB says of a document that it does not take, as one above 16 MB: coming again would not help."""
+TOO_LARGE = (10334, 17419, 17420)  # BSONObjectTooLarge, and what an update that makes a document so large is told
+
+
+def is_of_a_document(problem: Exception) -> bool:
+    """Whether MongoDB refuses a document, as one above 16 MB, so that coming again would not help."""
+    if isinstance(problem, (BulkWriteError, WriteError)):
+        return True
+    return isinstance(problem, OperationFailure) and problem.code in TOO_LARGE
 
 
 class Cache(Generic[V]):
@@ -176,17 +182,17 @@ class Sink:
         heads: str = "heads",
         partitions: str = "partitions",
         cached: int = 0,
-        discarded: Collection[Position] = (),
+        discarded: Container[Record] = (),
         transactions: int = TRANSACTIONS,
     ) -> None:
-        """`discarded` are positions that somebody decided to do without: they are seen, and nothing is folded.
+        """`discarded` are records that somebody decided to do without: passed by, and missed.
 
         `transactions` is how many partitions' are open at the same time.
         """
         self._client, self._db, self._topics = client, db, tuple(topics)
         self._projection, self._bury, self._cached = projection, bury, cached
         self.heads, self.partitions = heads, partitions
-        self._discarded = frozenset(discarded)
+        self._discarded = discarded
         self._trusted: dict[int, Partition] = {}
         self._room = asyncio.Semaphore(transactions)
 
@@ -229,7 +235,7 @@ class Sink:
         except (BeginsBeyond, Closed):
             raise
         except Exception as problem:
-            if isinstance(problem, PyMongoError) and not isinstance(problem, OF_A_DOCUMENT):
+            if isinstance(problem, PyMongoError) and not is_of_a_document(problem):
                 raise
             if sum(map(len, records.values())) > 1:
                 for half in _halves(records):
@@ -238,7 +244,7 @@ class Sink:
             if isinstance(problem, Halt):
                 raise
             reason = repr(problem)[:LONGEST_REASON]
-            trace = None if isinstance(problem, OF_A_DOCUMENT) else problem  # MongoDB's repeats the whole document
+            trace = None if is_of_a_document(problem) else problem  # MongoDB's repeats the whole document
             log.error("fact.not_folded", partition=number, reason=reason, exc_info=trace)
             async with self._room:
                 folded = await self._commit(number, records, unfoldable=reason)
@@ -282,16 +288,11 @@ class Sink:
         if not news:
             return _Folded(partition)
         unit = Unit(self._db, session, partition, self._cached)
-        facts, letters = _decoded(news, unfoldable)
-        seen = await self._seen(unit, facts, letters)
+        facts, letters, missed = self._decoded(news, unfoldable)
+        seen = await self._seen(unit, {fact.stream for fact in facts} | {position.stream for position in missed})
         fresh = [fact for fact in facts if seen[fact.stream].take(fact.version)]
-        if self._discarded:
-            fresh = [fact for fact in fresh if fact.position not in self._discarded]
-        for position in (letter.position for letter in letters if letter.position):
-            if position in self._discarded:
-                seen[position.stream].give_up(position.version)
-            else:
-                seen[position.stream].miss(position.version)
+        for position in missed:
+            seen[position.stream].miss(position.version)
         if fresh:
             await self._projection.project(unit, fresh)
         if letters:
@@ -318,8 +319,28 @@ class Sink:
         stored = document["next"] if document else {}
         return {topic: stored.get(topic, 0) for topic in self._topics}
 
-    async def _seen(self, unit: Unit, facts: Sequence[Recorded], letters: Sequence[DeadLetter]) -> dict[Stream, Seen]:
-        streams = {fact.stream for fact in facts} | {letter.position.stream for letter in letters if letter.position}
+    def _decoded(
+        self, news: Mapping[str, Sequence[Record]], unfoldable: str | None
+    ) -> tuple[list[Recorded], list[DeadLetter], list[Position]]:
+        """The facts, the new dead letters, and the positions of all that is no fact to be folded."""
+        facts, letters, missed = list[Recorded](), list[DeadLetter](), list[Position]()
+        for batch in news.values():
+            for record in batch:
+                reason = unfoldable
+                if not reason and record not in self._discarded:
+                    try:
+                        facts.append(decode(record))
+                        continue
+                    except NotUnderstood as problem:
+                        reason = str(problem)[:LONGEST_REASON]
+                position = _position(record)
+                if position:
+                    missed.append(position)
+                if reason:
+                    letters.append(DeadLetter(record, reason, position))
+        return facts, letters, missed
+
+    async def _seen(self, unit: Unit, streams: Collection[Stream]) -> dict[Stream, Seen]:
         known = await unit.load(self.heads, [str(stream) for stream in streams], Seen.restored)
         return {stream: known.get(str(stream)) or Seen() for stream in streams}
 
@@ -381,20 +402,6 @@ def _halves(records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Seque
         middle = max(middle - len(batch), 0)
     yield {topic: batch for topic, batch in first.items() if batch}
     yield {topic: batch for topic, batch in second.items() if batch}
-
-
-def _decoded(news: Mapping[str, Sequence[Record]], unfoldable: str | None) -> tuple[list[Recorded], list[DeadLetter]]:
-    facts, letters = list[Recorded](), list[DeadLetter]()
-    for batch in news.values():
-        for record in batch:
-            if unfoldable:
-                letters.append(DeadLetter(record, unfoldable, _position(record)))
-                continue
-            try:
-                facts.append(decode(record))
-            except NotUnderstood as problem:
-                letters.append(DeadLetter(record, str(problem)[:LONGEST_REASON], _position(record)))
-    return facts, letters
 
 
 def _position(record: Record) -> Position | None:

@@ -32,7 +32,7 @@ class Build(NamedTuple):
 
     @property
     def heads(self) -> str:
-        """`{_id: stream, head, missing, partition}`"""
+        """`{_id: stream, head, missing, given_up, partition}`"""
         return f"heads_{self.number}"
 
     @property

@@ -14,8 +14,9 @@ from starlette.types import Receive, Scope, Send
 from services.metrics import dead_letters
 from services.metrics.app import app
 from services.metrics.dead_letters import Limit, Settled, TooManyDeadLetters, bury
+from services.metrics.flip import take_over_discards
 from services.metrics.fold import Fold
-from services.metrics.settling import DeadLetters, Discarded, StillNotUnderstood, UnknownDeadLetter
+from services.metrics.settling import AlreadyReplayed, DeadLetters, Discarded, StillNotUnderstood, UnknownDeadLetter
 from shared.events.fact import FACTS, SOURCE_TOPICS, Recorded
 from shared.events.membership import MemberJoined
 from shared.mongo import Client, Database
@@ -205,14 +206,57 @@ async def test_what_is_discarded_is_not_missing_and_never_folded(
         await worker.put(0, records([1, 2, 3]))
     id, other = await waiting(letters)
     await letters.discard(id, OPERATOR)
-    assert await seen(db) == Seen(head=3, missing={3})
+    assert await seen(db) == Seen(head=1, missing={3}, given_up={2})
     assert await waiting(letters) == [other]
     assert (await letters.letter(id)).letter.discarded == OPERATOR
     for settle in (letters.replay, letters.discard):
         with pytest.raises(Discarded, match="ops discarded it on 2026-01-31, because a test"):
             await settle(id, OPERATOR)
-    await worker.put(0, {"membership": [replace(records([2])["membership"][0], offset=3)]})
-    assert await members(db) == 0
+    await worker.put(0, {"membership": [replace(records([4])["membership"][0], offset=3)]})
+    assert (await members(db), await seen(db)) == (1, Seen(head=4, missing={3}, given_up={2}))
+
+
+async def test_a_fact_that_stands_where_something_else_was_discarded_is_folded(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    worker, stray = sink(client, db), replace(records([2])["membership"][0], value=b"{")
+    await worker.put(0, {"membership": [*records([1])["membership"], stray]})
+    (id,) = await waiting(letters)
+    await letters.discard(id, OPERATOR)
+    real = {"membership": [replace(one, offset=one.offset + 1) for one in records([2, 3])["membership"]]}
+    await worker.put(0, real)
+    assert (await members(db), await seen(db)) == (2, Seen(head=3))
+
+    build = Build(2)
+    await Fold(build).prepare(db)
+    fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
+    await fresh.put(0, {"membership": [*records([1])["membership"], stray, *real["membership"]]})
+    assert (await members(db, build), await seen(db, build)) == (2, Seen(head=3))
+
+
+async def test_a_version_is_given_up_only_when_nothing_that_stands_there_still_waits(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    stray = replace(records([2])["membership"][0], value=b"{", offset=2)
+    with OldRelease():
+        await sink(client, db).put(0, {"membership": [*records([1, 2])["membership"], stray]})
+    real, broken = await waiting(letters)
+    await letters.discard(broken, OPERATOR)
+    assert await seen(db) == Seen(head=1, missing={2})
+    assert await dead_letters.given_up(db) == []
+    await letters.discard(real, OPERATOR)
+    assert await seen(db) == Seen(head=1, given_up={2})
+    assert [str(position) for position in await dead_letters.given_up(db)] == [f"{STREAM}@2"]
+
+
+async def test_what_was_replayed_is_not_discarded(client: Client, db: Database, letters: DeadLetters) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2]))
+    (id,) = await waiting(letters)
+    await letters.replay(id, OPERATOR)
+    with pytest.raises(AlreadyReplayed, match="ops replayed it on 2026-01-31"):
+        await letters.discard(id, OPERATOR)
+    assert (await members(db), await seen(db)) == (1, Seen(head=2))
 
 
 async def test_another_build_does_without_what_was_discarded_and_folds_what_was_not(
@@ -226,13 +270,18 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     await Fold(build).prepare(db)
     fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
     await fresh.put(0, records([1, 2, 3, 4]))
-    assert (await members(db, build), await seen(db, build)) == (2, Seen(head=4))
+    assert (await members(db, build), await seen(db, build)) == (2, Seen(head=4, missing={2}))
+    await take_over_discards(client, db, build)
+    assert await seen(db, build) == Seen(head=4, given_up={2})
+    await fresh.put(0, records([5]))
+    assert (await members(db, build), await seen(db, build)) == (3, Seen(head=5, given_up={2}))
 
     old = Build(3)
     await Fold(old).prepare(db)
     with OldRelease():
         await sink(client, db, old, discarded=await dead_letters.discarded(db)).put(0, records([1, 2, 3]))
-    assert await seen(db, old) == Seen(head=3, missing={3})
+    await take_over_discards(client, db, old)
+    assert await seen(db, old) == Seen(head=1, missing={3}, given_up={2})
     assert len(await waiting(letters)) == 1, "the same record is the same letter in each build"
 
 
@@ -248,6 +297,50 @@ async def test_what_says_nothing_about_its_place_can_be_discarded(
     assert await waiting(letters) == []
     with pytest.raises(UnknownDeadLetter):
         await letters.replay("membership-0-0-000000", OPERATOR)
+
+
+async def test_a_record_too_long_to_be_kept_is_kept_without_what_is_too_long_and_can_be_discarded(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    one, two = records([2, 3])["membership"]
+    long_value = replace(one, value=b'{"x": "%s' % (b"x" * 20_000_000))
+    long_headers = replace(two, headers=(*two.headers, ("a", b"x" * 17_000_000), ("a", b"y")), value=b"{")
+    await sink(client, db).put(0, {"membership": [*records([1])["membership"], long_value, long_headers]})
+    first, second = [(await letters.letter(id)).letter for id in await waiting(letters)]
+    assert (first.left_out, first.key, first.value, first.headers) == (("value",), one.key, None, one.headers)
+    assert (second.left_out, second.value, second.headers) == (("headers",), b"{", two.headers)
+    with pytest.raises(StillNotUnderstood, match="its value is too long to be a fact's"):
+        await letters.replay(first.id, OPERATOR)
+    await letters.discard(first.id, OPERATOR)
+    build = Build(2)
+    await Fold(build).prepare(db)
+    fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
+    await fresh.put(0, {"membership": [*records([1])["membership"], long_value]})
+    assert await waiting(letters) == [second.id], "known as the same record by all that it was"
+
+
+async def test_a_dead_letter_of_whatever_size_is_published_and_says_what_is_left_out(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    one, two, three, four = (replace(record, value=b"{") for record in records([1, 2, 3, 4])["membership"])
+    many = (("again", b"1"), ("again", b"2"), ("none", None), *((f"{n}", b"x" * 1_000) for n in range(900)))
+    sizes = [
+        replace(one, headers=(*many, *one.headers)),
+        replace(two, key=b"k" * 900_000),
+        replace(three, value=b"v" * 262_144, key=b"k" * 262_144, headers=(("h", b"h" * 262_000),)),
+        replace(four, headers=tuple(("", b"") for _ in range(100_000))),
+    ]
+    await sink(client, db).put(0, {"membership": sizes})
+    messages = await db.outbox.find().sort("_id.version").to_list()
+    told = [dict(message["headers"]) for message in messages]
+    assert [one.get("praxis_left_out") for one in told] == [b"headers", b"key", None, b"headers"]
+    assert messages[0]["headers"][:3] == [["again", b"1"], ["again", b"2"], ["0", b"x" * 1_000]]
+    for message in messages:
+        length = len(message["key"]) + len(message["value"])
+        assert length + sum(len(name) + len(value) + 10 for name, value in message["headers"]) < 1_000_000
+    kept = [(await letters.letter(id)).letter for id in await waiting(letters)]
+    assert [letter.left_out for letter in kept] == [(), (), (), ("headers",)]
+    assert kept[0].headers == sizes[0].headers
 
 
 LIMIT = Limit(share=0.05, of_last=100, at_least=5)
@@ -299,7 +392,7 @@ async def test_what_can_be_borne_of_a_batch_is_buried_so_that_somebody_can_look_
         for id in await waiting(letters):
             await letters.discard(id, OPERATOR)
     await worker.put(0, batch)
-    assert (await members(db), await seen(db)) == (38, Seen(head=49, missing={28, 29}))
+    assert (await members(db), await seen(db)) == (38, Seen(49, missing={28, 29}, given_up=set(range(20, 28))))
 
 
 async def test_a_few_among_many_stop_nobody(client: Client, db: Database, letters: DeadLetters) -> None:
@@ -359,6 +452,9 @@ async def test_operations_staff_list_show_replay_and_discard_over_http(
     }
     nameless = await http.post(f"/dead-letters/{other['id']}/discard", json={"by": "ops"})
     assert (nameless.status_code, nameless.json()["errors"][0]["field"]) == (422, "why")
+    early = {"by": "ops", "why": "no such time", "at": "0001-01-01T00:00+14:00"}
+    timeless = await http.post(f"/dead-letters/{other['id']}/discard", json=early)
+    assert (timeless.status_code, timeless.json()["errors"][0]["field"]) == (422, "at")
     decided = {"by": "ops", "why": "sent by a test", "at": "2026-01-31T12:00:00Z"}
     done = (await http.post(f"/dead-letters/{other['id']}/discard", json=decided)).json()
     assert (done["state"], done["discarded"]) == ("discarded", decided)

@@ -6,31 +6,63 @@ from hypothesis import strategies as st
 
 from shared.reading.heads import WIDEST_GAP, Seen, TooFarAhead
 
-ARRIVALS = st.lists(st.tuples(st.sampled_from(["good", "bad"]), st.integers(1, 30)))
+ARRIVALS = st.lists(st.tuples(st.sampled_from(["good", "bad", "given up"]), st.integers(1, 30)))
+
+
+def arrive(seen: Seen, how: str, version: int) -> bool:
+    if how == "good":
+        return seen.take(version)
+    (seen.miss if how == "bad" else seen.give_up)(version)
+    return False
 
 
 @given(ARRIVALS)
 def test_each_version_is_taken_once_whatever_comes_again_late_or_broken(arrivals: list[tuple[str, int]]) -> None:
-    seen, taken, come = Seen(), set[int](), set[int]()
+    seen, taken, bad, given_up = Seen(), set[int](), set[int](), set[int]()
     for how, version in arrivals:
-        come.add(version)
+        is_new = version not in taken
+        assert arrive(seen, how, version) is (how == "good" and is_new)
         if how == "good":
-            assert seen.take(version) is (version not in taken)
             taken.add(version)
-        else:
-            seen.miss(version)
-        head = max(come)
-        assert seen.head == head
-        assert seen.missing == set(range(1, head + 1)) - taken
-        assert [seen.has(v) for v in range(1, 32)] == [v in taken for v in range(1, 32)]
+        elif how == "bad" and is_new:
+            bad.add(version)
+            given_up.discard(version)
+        elif version in bad - taken or version in set(range(max(taken, default=0))) - taken:
+            given_up.add(version)
+        head = max(taken, default=0)
+        assert seen.head == head, "only what was understood proves that a version exists"
+        assert seen.missing == (set(range(1, head)) | bad) - taken - given_up
+        assert seen.given_up == given_up - taken
+        assert [seen.has(v) for v in range(1, 32)] == [v in taken | given_up and v <= head for v in range(1, 32)]
+
+
+@given(st.permutations([("good", 1), ("good", 2), ("good", 4), ("bad", 3), ("bad", 2), ("bad", 6)]))
+def test_the_order_in_which_good_and_bad_ones_come_makes_no_difference(arrivals: list[tuple[str, int]]) -> None:
+    seen = Seen()
+    for how, version in arrivals:
+        arrive(seen, how, version)
+    assert seen == Seen(head=4, missing={3, 6})
 
 
 @given(ARRIVALS)
 def test_what_was_seen_is_restored_as_it_was_stored(arrivals: list[tuple[str, int]]) -> None:
     seen = Seen()
     for how, version in arrivals:
-        seen.take(version) if how == "good" else seen.miss(version)
+        arrive(seen, how, version)
     assert Seen.restored(seen.document()) == seen
+
+
+def test_what_was_given_up_is_taken_if_it_comes_all_the_same() -> None:
+    seen = Seen(head=4)
+    seen.miss(5)
+    seen.give_up(5)
+    assert seen == Seen(head=4, given_up={5})
+    assert not seen.has(5), "who has written version 5 waits for it"
+    assert seen.take(6)
+    assert (seen.missing, seen.has(5)) == (set(), True)
+    assert seen.take(5)
+    assert not seen.take(5)
+    assert seen == Seen(head=6)
 
 
 def test_versions_that_were_skipped_are_missing_until_they_arrive() -> None:
@@ -46,9 +78,9 @@ def test_versions_that_were_skipped_are_missing_until_they_arrive() -> None:
 def test_a_version_that_was_not_understood_is_missing_until_a_good_one_comes() -> None:
     seen = Seen(head=4)
     seen.miss(5)
-    assert (seen.head, seen.missing) == (5, {5})
+    assert (seen.head, seen.missing) == (4, {5})
     assert seen.take(5)
-    assert seen.missing == set()
+    assert seen == Seen(head=5)
 
 
 def test_what_was_seen_does_not_become_missing_by_a_broken_copy() -> None:
