@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
+from typing import TypeVar
 
 import structlog
 from pymongo import ReturnDocument
@@ -14,6 +15,16 @@ from shared.mongo import Database
 from shared.running import told_to_end
 
 log = structlog.get_logger(__name__)
+
+T = TypeVar("T")
+
+
+class HeldElsewhere(Exception):
+    """Somebody else does it, or has taken it over."""
+
+    def __init__(self, lease: str, holder: str | None) -> None:
+        who = f" ({holder})" if holder else ""
+        super().__init__(f"another {lease} is running{who}: wait for its end, or end it")
 
 
 class Lease:
@@ -54,6 +65,49 @@ class Lease:
                 log.warning("lease.lost", lease=self._name)
                 return
 
+    async def claim(self) -> None:
+        """Take it, if need be when it runs out for one who was killed with it.
+
+        Raises:
+            HeldElsewhere: it is prolonged, so somebody lives.
+        """
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._lasts.total_seconds() + 2
+        while not await self.take():
+            if loop.time() > deadline:
+                raise HeldElsewhere(self._name, await self._held_by())
+            await asyncio.sleep(0.5)
+
+    async def once(self, work: Callable[[], Awaitable[T]]) -> T:
+        """Do `work` under the lease that was claimed, and give it up. While MongoDB is away, nobody can take it.
+
+        Raises:
+            HeldElsewhere: somebody has taken it all the same, and `work` was broken off.
+        """
+        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._hold_on())
+        try:
+            await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
+            if not working.done():
+                raise HeldElsewhere(self._name, await self._held_by())
+            return working.result()
+        finally:
+            for task in (working, holding):
+                task.cancel()
+            await asyncio.gather(working, holding, return_exceptions=True)
+            await self._let_go()
+
+    async def _hold_on(self) -> None:
+        while True:
+            try:
+                return await by_its_name(self.hold())
+            except PyMongoError as problem:
+                log.warning("lease.out_of_reach", lease=self._name, reason=str(problem))
+                await asyncio.sleep(self._lasts.total_seconds() / 10)
+
+    async def _held_by(self) -> str | None:
+        lease = await self._leases.find_one({"_id": self._name})
+        return str(lease["holder"]) if lease else None
+
     async def give_up(self) -> None:
         await self._leases.delete_one({"_id": self._name, "holder": self._holder})
 
@@ -68,22 +122,10 @@ class Lease:
             if held:
                 log.info("lease.taken", lease=self._name, holder=self._holder)
                 try:
-                    await self._work(work)
-                finally:
-                    await self._let_go()
+                    await self.once(work)
+                except Exception as problem:
+                    log.warning("lease.work_failed", lease=self._name, reason=repr(problem))
             await asyncio.sleep(self._lasts.total_seconds() / 5)
-
-    async def _work(self, work: Callable[[], Awaitable[None]]) -> None:
-        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self.hold())
-        try:
-            await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in (working, holding):
-                task.cancel()
-            results = await asyncio.gather(working, holding, return_exceptions=True)
-            for result in results:
-                if isinstance(result, Exception):
-                    log.warning("lease.work_failed", lease=self._name, reason=repr(result))
 
     async def _let_go(self) -> None:
         """So that another need not wait until it has run out."""

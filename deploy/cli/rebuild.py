@@ -8,7 +8,7 @@ import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
@@ -44,6 +44,8 @@ def rebuild(
     Where some differ they are shown, and taking over must be accepted. Ended half way, it goes on where it was when it
     is run again.
     """
+    if abandon and (accept_differences or new_topics):
+        raise typer.BadParameter("it abandons a rebuild: nothing takes over then", param_hint="--abandon")
     flags = [
         *(["--accept-differences"] if accept_differences else []),
         *(["--new-topics"] if new_topics else []),
@@ -175,7 +177,8 @@ def _show_comparison(told: dict[str, Any]) -> None:
     out.print(f"{compared} compared: {sum(told['counts'].values()):,} are not equal")
     sheet = Table(box=None, pad_edge=False)
     for column in ("what", "of", "part", "since", "as at", "was", "becomes"):
-        sheet.add_column(column, overflow="fold", justify="right" if column in ("was", "becomes") else "left")
+        justify: Literal["left", "right"] = "right" if column in ("was", "becomes") else "left"
+        sheet.add_column(column, overflow="fold", justify=justify, no_wrap=column in ("what", "since", "as at"))
     for one in told["differences"][:SHOWN]:
         of, _, part = one["key"].rpartition(" ") if one["since"] is None else (one["scope"], "", one["key"])
         cells = (one["what"], of, part, one["since"], one["as_at"], one["before"], one["after"])

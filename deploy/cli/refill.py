@@ -29,6 +29,7 @@ from deploy.local.failures import Failure
 from deploy.local.system import System
 from shared.events.fact import SOURCE_TOPICS, Topic
 from shared.kafka import WrongPartitions, ensure_topics, topic_name
+from shared.lease import HeldElsewhere
 from shared.mongo import Client, connect
 from shared.reading.follower import read_anew
 from shared.writing.refill import Refill
@@ -69,6 +70,8 @@ def refill(
         counts = asyncio.run(_refill(system, chosen, new_topics, partitions, replication))
     except WrongPartitions as problem:
         raise Failure(f"{problem}.", "delete the topics first if they are to be made anew.") from None
+    except HeldElsewhere as problem:
+        raise Failure(f"The refill stopped: {problem}.", "run again, it goes on where that one was ended.") from None
     except (PyMongoError, KafkaError, OSError) as problem:
         raise Failure(f"The refill stopped: {problem}.", "run it again: it goes on where it was.") from None
     except KeyboardInterrupt:

@@ -15,12 +15,11 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from functools import partial
 from typing import Any, TypeVar
 
 from aiokafka.admin import AIOKafkaAdminClient
-from pymongo.errors import OperationFailure, PyMongoError
+from pymongo.errors import OperationFailure
 
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets
@@ -32,7 +31,7 @@ from shared import logging
 from shared.drivers import by_its_name
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import topic_name
-from shared.lease import Lease
+from shared.lease import HeldElsewhere, Lease
 from shared.mongo import Database, connect
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S
 from shared.reading.log import LostLog, topic_of
@@ -51,11 +50,6 @@ SNAPSHOT_IS_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 
 Say = Callable[[dict[str, Any]], None]
 Ask = Callable[[], Awaitable[bool]]
-
-
-class RunsAlready(Exception):
-    def __init__(self) -> None:
-        super().__init__("another rebuild is running: wait for its end, or end it")
 
 
 class Rebuild:
@@ -78,36 +72,25 @@ class Rebuild:
         """Rebuild; False where the differences were not accepted.
 
         Raises:
-            RunsAlready, LostLog, Halt, NotReady, OperationFailure: the build that is read is as it was.
+            HeldElsewhere, LostLog, Halt, NotReady, OperationFailure: the build that is read is as it was.
         """
-        await self._take_lease()
-        try:
-            return await self._while_held(self._rebuild_and_clear)
-        finally:
-            await self._end()
+        return await self._once(self._rebuild_and_clear)
 
     async def abandon(self) -> None:
         """Leave no trace of a rebuild that was ended half way."""
-        await self._take_lease()
+        await self._once(partial(self._patiently, self._abandon))
+
+    async def _abandon(self) -> None:
+        given_up = await give_up(self._db)
+        await clear(self._db)
+        self._say({"stage": "abandoned", "build": given_up and given_up.number})
+
+    async def _once(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
-            given_up = await give_up(self._db)
-            await clear(self._db)
-            self._say({"stage": "abandoned", "build": given_up and given_up.number})
+            await self._patiently(self._lease.claim)
+            return await self._lease.once(work)
         finally:
-            await self._end()
-
-    async def _take_lease(self) -> None:
-        """One that was killed holds it a little longer."""
-        deadline = time.monotonic() + 12
-        while not await self._patiently(self._lease.take):
-            if time.monotonic() > deadline:
-                raise RunsAlready
-            await asyncio.sleep(0.5)
-
-    async def _end(self) -> None:
-        with suppress(PyMongoError):  # then it runs out
-            await by_its_name(self._lease.give_up())
-        await self._client.close()
+            await self._client.close()
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         """Do it, and do it again while MongoDB or Kafka is away: what was folded is not folded again."""
@@ -121,19 +104,6 @@ class Rebuild:
                 self._say({"stage": "away", "reason": repr(problem)})
             pause = min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
-
-    async def _while_held(self, work: Callable[[], Awaitable[bool]]) -> bool:
-        working = asyncio.ensure_future(work())
-        holding = asyncio.ensure_future(self._patiently(self._lease.hold))
-        try:
-            await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
-            if working.done():
-                return working.result()
-            raise RunsAlready
-        finally:
-            for task in (working, holding):
-                task.cancel()
-            await asyncio.gather(working, holding, return_exceptions=True)
 
     async def _rebuild_and_clear(self) -> bool:
         new = await self._patiently(self._rebuild)
@@ -339,7 +309,7 @@ async def main(arguments: argparse.Namespace) -> int:
             await rebuild.abandon()
             return 0
         return 0 if await rebuild.run() else 1
-    except (RunsAlready, LostLog, Halt, NotReady, OperationFailure) as problem:
+    except (HeldElsewhere, LostLog, Halt, NotReady, OperationFailure) as problem:
         _say({"stage": "failed", "reason": str(problem)})
         return 1
 

@@ -6,6 +6,7 @@ stream begins with its first fact on an empty topic. Facts that are on Kafka alr
 
 import asyncio
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import structlog
 from pymongo.errors import BulkWriteError
@@ -32,6 +33,7 @@ class Refill:
     def __init__(self, db: Database, bootstrap: str, topic: str, holder: str) -> None:
         self._db, self._topic = db, topic
         self._moved = asyncio.Event()
+        self._alone = Lease(db, "refill", holder)
         # It relays itself: the service's own relay, which would send what must wait, stands by.
         self._lease = Lease(db, "relay", f"{holder}:refill")
         self._relay = Relay(db, bootstrap, self._moved, held_back=self._held_back)
@@ -44,7 +46,14 @@ class Refill:
         """Put all back that is on record, or what is left of it if an earlier run was ended; how many that was.
 
         Returns once they are on Kafka.
+
+        Raises:
+            HeldElsewhere: another refill of this database is under way.
         """
+        await self._alone.claim()
+        return await self._alone.once(partial(self._run, told))
+
+    async def _run(self, told: Told) -> int:
         await self._lease.seize()
         relaying = asyncio.create_task(self._lease.while_held(self._relay.run))
         try:

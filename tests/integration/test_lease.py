@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from shared.lease import Lease
+from shared.lease import HeldElsewhere, Lease
 from shared.mongo import Client, Database
 from tests.integration.waiting import PATIENCE_S, until
 
@@ -129,3 +129,38 @@ async def test_work_that_fails_or_ends_is_begun_again(db: Database, ending: str)
     holding = asyncio.create_task(lease(db, "one").while_held(work))
     await asyncio.wait_for(twice.wait(), PATIENCE_S)
     await stopped(holding)
+
+
+async def test_what_is_done_once_is_done_under_the_lease_and_gives_it_up(db: Database) -> None:
+    one, other = lease(db, "one"), lease(db, "other")
+    await one.claim()
+
+    async def work() -> bool:
+        await asyncio.sleep(SHORT.total_seconds() * 2)
+        return await other.take()
+
+    assert await one.once(work) is False
+    assert await other.take()
+
+
+async def test_who_claims_it_waits_for_it_to_run_out_but_not_for_who_prolongs_it(db: Database) -> None:
+    killed, living, one = lease(db, "killed"), lease(db, "living"), lease(db, "one")
+    assert await killed.take()
+    await one.claim()
+    await one.give_up()
+    await living.claim()
+    holding = asyncio.create_task(living.hold())
+    with pytest.raises(HeldElsewhere, match=r"another relay is running \(living\)"):
+        await one.claim()
+    await stopped(holding)
+
+
+async def test_work_that_is_done_once_is_broken_off_when_the_lease_is_lost(db: Database) -> None:
+    work, one = Work(), lease(db, "one")
+    await one.claim()
+    working = asyncio.create_task(one.once(lambda: work.by("one")))
+    await asyncio.wait_for(work.begun.wait(), PATIENCE_S)
+    await db.leases.update_one({"_id": "relay"}, {"$set": {"holder": "other", "until": datetime(2100, 1, 1)}})
+    with pytest.raises(HeldElsewhere, match="other"):
+        await working
+    assert work.at_work == []

@@ -256,7 +256,8 @@ async def test_one_rebuild_at_a_time(
     await db.leases.insert_one({"_id": "rebuild", "holder": "another", "until": (await now(db)).replace(year=2100)})
     one = await rebuilt(environment)
     assert one.exit == 1
-    assert one.told == [{"stage": "failed", "reason": "another rebuild is running: wait for its end, or end it"}]
+    reason = "another rebuild is running (another): wait for its end, or end it"
+    assert one.told == [{"stage": "failed", "reason": reason}]
 
 
 # the flip itself, on sinks without Kafka

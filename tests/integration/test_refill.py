@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -13,7 +13,7 @@ from ulid import ULID
 from deploy.local.system import System
 from shared.events.fact import Stream
 from shared.kafka import decode, ensure_topics, topic_name
-from shared.lease import Lease
+from shared.lease import HeldElsewhere, Lease
 from shared.mongo import Client, Database, transact
 from shared.reading.follower import read_anew
 from shared.reading.sink import BeginsBeyond, Sink
@@ -157,6 +157,20 @@ async def test_killed_half_way_it_goes_on_where_it_was(client: Client, db: Datab
         found = await versions(kafka, service.streams, begin)
     for stream in service.streams:
         assert sorted(set(found[stream])) == list(range(1, 401)), stream
+
+
+async def test_one_refill_of_a_database_at_a_time(client: Client, db: Database, kafka: str) -> None:
+    async with Service(client, db, kafka, streams=1) as service:
+        await service.write(service.streams[0], facts=3)
+        await service.until_sent()
+        begin = await ends(kafka)
+        other = Lease(db, "refill", "other", timedelta(minutes=1))
+        await other.claim()
+        with pytest.raises(HeldElsewhere, match=r"another refill is running \(other\)"):
+            await Refill(db, kafka, "membership", "one").run()
+        assert await ends(kafka) == begin
+        await other.give_up()
+        assert await Refill(db, kafka, "membership", "one").run() == 3
 
 
 REFILLING = """

@@ -1,0 +1,109 @@
+"""`praxis dead-letters` against what a service may answer, over HTTP."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from deploy.cli import app
+from deploy.cli.dead_letters import SHOWN, MetricsAway, MetricsFailed
+from deploy.local.failures import Failure
+
+LETTER: dict[str, Any] = {
+    "id": "membership-3-0-abcdef",
+    "state": "waiting",
+    "missing": True,
+    "position": None,
+    "topic": "membership.events",
+    "partition": 3,
+    "offset": 0,
+    "reason": "there is no value (a tombstone)",
+    "buried_at": "2026-01-31T12:00:00Z",
+    "replayed": None,
+    "discarded": None,
+    "key": "community.1",
+    "headers": [["ce_id", "x"], ["long", "y" * 1_000_000]],
+    "value": None,
+    "left_out": ["value"],
+}
+
+
+class Answering(BaseHTTPRequestHandler):
+    status, answer = 200, LETTER
+
+    def do_GET(self) -> None:
+        content = json.dumps(self.answer).encode()
+        self.send_response(self.status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+@pytest.fixture
+def metrics(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A service that gives one answer to all."""
+    status, answer = getattr(request, "param", (200, LETTER))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), type("One", (Answering,), {"status": status, "answer": answer}))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def told(*arguments: str) -> str:
+    result = CliRunner(env={"COLUMNS": "120"}).invoke(app, ["dead-letters", *arguments])
+    if isinstance(result.exception, Failure):
+        raise result.exception
+    return result.output
+
+
+def test_what_is_very_long_is_cut_and_what_is_not_kept_is_said(metrics: str) -> None:
+    shown = told("show", LETTER["id"], "--metrics", metrics)
+    assert "998,000 characters more: --json shows all of it" in " ".join(shown.split())
+    assert shown.count("y") < SHOWN + 200
+    assert "value: above 1 MiB, which is not kept" in " ".join(shown.split())
+
+
+def test_in_json_all_of_it_is_told(metrics: str) -> None:
+    assert json.loads(told("show", LETTER["id"], "--metrics", metrics, "--json")) == LETTER
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "ftp://127.0.0.1:1",
+        "127.0.0.1:8004",
+        "http://",
+        "http://127.0.0.1:eight",
+        "http://127.0.0.1:99999",
+        "http://[::",
+    ],
+)
+def test_what_is_no_address_is_refused_before_it_is_asked(address: str) -> None:
+    assert "is no address such as http://127.0.0.1:" in " ".join(told("list", "--metrics", address).split())
+
+
+def test_nobody_who_listens_is_a_service_that_is_away() -> None:
+    with pytest.raises(MetricsAway, match=r"does not answer at http://127\.0\.0\.1:1:"):
+        told("list", "--metrics", "http://127.0.0.1:1")
+
+
+@pytest.mark.parametrize("metrics", [(503, {"detail": "MongoDB takes too long"})], indirect=True)
+def test_a_service_that_cannot_answer_now_is_away_in_its_own_words(metrics: str) -> None:
+    with pytest.raises(MetricsAway, match="MongoDB takes too long"):
+        told("list", "--metrics", metrics)
+
+
+@pytest.mark.parametrize("metrics", [(500, {"detail": "it broke"})], indirect=True)
+def test_a_service_that_fails_is_not_away(metrics: str) -> None:
+    with pytest.raises(MetricsFailed, match="failed: it broke"):
+        told("list", "--metrics", metrics)
