@@ -1,7 +1,7 @@
 """A lease on a real MongoDB: one of several holds it, and another takes over when its holder is gone."""
 
 import asyncio
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -160,7 +160,7 @@ async def test_work_that_is_done_once_is_broken_off_when_the_lease_is_lost(db: D
     await one.claim()
     working = asyncio.create_task(one.once(lambda: work.by("one")))
     await asyncio.wait_for(work.begun.wait(), PATIENCE_S)
-    await db.leases.update_one({"_id": "relay"}, {"$set": {"holder": "other", "until": datetime(2100, 1, 1)}})
+    await db.leases.update_one({"_id": "relay"}, {"$set": {"holder": "other", "until": datetime(2100, 1, 1, tzinfo=UTC)}})
     with pytest.raises(HeldElsewhere, match="other"):
         await working
     assert work.at_work == []
