@@ -160,7 +160,8 @@ async def test_work_that_is_done_once_is_broken_off_when_the_lease_is_lost(db: D
     await one.claim()
     working = asyncio.create_task(one.once(lambda: work.by("one")))
     await asyncio.wait_for(work.begun.wait(), PATIENCE_S)
-    await db.leases.update_one({"_id": "relay"}, {"$set": {"holder": "other", "until": datetime(2100, 1, 1, tzinfo=UTC)}})
+    taken = {"holder": "other", "until": datetime(2100, 1, 1, tzinfo=UTC)}
+    await db.leases.update_one({"_id": "relay"}, {"$set": taken})
     with pytest.raises(HeldElsewhere, match="other"):
         await working
     assert work.at_work == []
