@@ -2,20 +2,27 @@
 
 import asyncio
 import json
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import aiohttp
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from tests import odd_record
 from tests.faults.arena import Arena
 from tests.faults.commands import SATISFIED, day
 from tests.faults.ground import PARTITIONS
 from tests.faults.history import Line
 
 TOPIC = "feedback.events"
+WRITES = {"feedback": "convenings", "membership": "membership"}
+AHEAD = 30
+"""Versions after the last that are planted: some of them are written soon, some perhaps never."""
+BURIED_WITHIN_S = 10.0
 COPIED = 5
 OVERSIZED = 1_000_000
 """Bytes: four times what is taken for a fact, and nearly what a topic takes (`max.message.bytes`)."""
@@ -92,6 +99,47 @@ async def _plant_what_is_no_fact(arena: Arena, producer: AIOKafkaProducer) -> No
     }
     for what, (topic, of, value, headers) in bad.items():
         await _send(arena, producer, topic, of, value, headers, {"is_fact": False, "what": what})
+    place = await odd_record.sent(arena.system.kafka, TOPIC, key.decode())
+    line = {"stream": None, "topic": TOPIC, "is_fact": False, "what": "a header's name that is no UTF-8"}
+    arena.history.planted.append({**line, **place})
+
+
+async def discard_in_advance(arena: Arena) -> None:
+    """Plant what is no fact at versions that are still to come, and have metrics discard it: the real ones count."""
+    community = f"{arena.history.about['run']}-community-{arena.rng.randint(0, 4)}"
+    key = f"community.{community}".encode()
+    producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, acks="all")
+    try:
+        await producer.start()
+        begin = len(arena.history.planted)
+        for topic, kind in (("feedback", "response-received"), ("membership", "member-joined")):
+            stream = f"{topic}/{key.decode()}"
+            head = await arena.client[WRITES[topic]].streams.find_one({"_id": stream})
+            for ahead in range(1, AHEAD + 1):
+                headers = _headers(stream, (head or {"version": 0})["version"] + ahead, kind)
+                line = {"is_fact": False, "what": "broken JSON at a version that is still to come"}
+                await _send(arena, producer, f"{topic}.events", key, b"{", headers, line)
+        for line in arena.history.planted[begin:]:
+            await _discard(arena, line)
+    except (KafkaError, PyMongoError, OSError) as problem:
+        arena.history.miss("could not plant", reason=repr(problem))
+    finally:
+        await producer.stop()
+
+
+async def _discard(arena: Arena, line: Line) -> None:
+    place = {name: line[name] for name in ("topic", "partition", "offset")}
+    letters = arena.client["metrics"].dead_letters
+    deadline = time.monotonic() + BURIED_WITHIN_S
+    while (letter := await letters.find_one(place)) is None:
+        if time.monotonic() > deadline:
+            arena.history.miss("no dead letter to discard", **place)
+            return
+        await asyncio.sleep(0.02)
+    url = f"{arena.system.address('metrics')}/v1/dead-letters/{letter['_id']}/discard"
+    decision = {"by": "faults", "why": "planted by the suite"}
+    async with aiohttp.ClientSession() as http, http.post(url, json=decision) as answer:
+        arena.history.note("discarded", id=letter["_id"], position=letter["position"], status=answer.status)
 
 
 async def _headers_of_last(arena: Arena, service: str, stream: str, kind: str) -> list[tuple[str, bytes]]:

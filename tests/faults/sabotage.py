@@ -99,9 +99,22 @@ MISTAKES = (
         [
             Change(
                 "shared/reading/heads.py",
-                "            if version not in self.missing:\n                return False\n"
-                "            self.missing.discard(version)\n            return True\n",
+                "            if version not in self.missing and version not in self.given_up:\n"
+                "                return False\n"
+                "            self._found(version)\n            return True\n",
                 "            return False\n",
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
+        "discarded-for-good",
+        "what is discarded settles its version, whatever comes there",
+        [
+            Change(
+                "shared/reading/heads.py",
+                "            self.given_up.add(version)\n",
+                "            self.head = max(self.head, version)\n",
             )
         ],
         [("bad-records", 0)],

@@ -22,10 +22,9 @@ from shared.reading.follower import Follower, read_anew
 from shared.reading.log import LostLog
 from shared.reading.sink import Sink
 from shared.views.builds import FIRST
-from tests.integration.test_metrics_worker import PARTITIONS, Worker, send
+from tests.integration.test_metrics_worker import PARTITIONS, Worker, history, send
 from tests.integration.test_rebuild import are_folded, environment, producer, rebuilt, worker
 from tests.integration.test_sink import Counting, keep_letters
-from tests.integration.test_watching import history
 from tests.integration.waiting import PATIENCE_S, until
 
 __all__ = ["environment", "producer", "worker"]  # fixtures

@@ -27,6 +27,7 @@ from shared.kafka import Message, encode, ensure_topics, topic_name
 from shared.mongo import Database
 from shared.reading.heads import unseen
 from shared.views.builds import FIRST
+from tests import odd_record
 from tests.builders import (
     attendance_taken,
     community_founded,
@@ -307,6 +308,41 @@ async def test_what_cannot_be_understood_goes_to_the_dead_topic_and_is_taken_in_
     assert head["missing"] == []
 
 
+@pytest.mark.parametrize("compression", ["gzip", "snappy", "lz4", "zstd"])
+async def test_what_others_have_compressed_is_read(
+    workers: Sequence[Worker], producer: AIOKafkaProducer, own_kafka: System, db: Database, compression: str
+) -> None:
+    await begin_at_the_end(own_kafka.kafka, db)
+    facts = history(people=5)
+    other = AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, compression_type=compression)
+    await other.start()
+    await send(other, map(encode, facts))
+    await other.stop()
+    await workers[0].start()
+    await until_folded(db, facts)
+
+
+@pytest.mark.parametrize("without_extensions", ["", "1"])
+async def test_a_header_whose_name_is_no_utf_8_makes_a_dead_letter_like_any_other(
+    workers: Sequence[Worker], producer: AIOKafkaProducer, own_kafka: System, db: Database, without_extensions: str
+) -> None:
+    workers[0]._environment["AIOKAFKA_NO_EXTENSIONS"] = without_extensions
+    await begin_at_the_end(own_kafka.kafka, db)
+    facts = history(people=3)
+    key = facts[0].stream.key
+    await send(producer, map(encode, facts[:2]))
+    place = await odd_record.sent(own_kafka.kafka, "membership.events", key)
+    await send(producer, map(encode, facts[2:]))
+    await workers[0].start()
+    await until_folded(db, facts)
+    assert place["partition"] == partition_of(facts)
+    letter = await db.dead_letters.find_one(place)
+    assert letter is not None
+    assert letter["headers"] == [["ce_id", b"odd"], ["\\xff\\xfeodd", b"1"]]
+    published = await dead_letter(own_kafka.kafka, key.encode())
+    assert (published["\\xff\\xfeodd"], published["praxis_offset"]) == (b"1", str(place["offset"]).encode())
+
+
 @pytest.mark.parametrize("point", ["sink.folded", "sink.committed", "relay.acknowledged"])
 async def test_a_kill_between_a_dead_letter_and_its_offset_neither_loses_nor_doubles_it(
     workers: Sequence[Worker], producer: AIOKafkaProducer, own_kafka: System, db: Database, point: str
@@ -333,6 +369,13 @@ async def test_a_kill_between_a_dead_letter_and_its_offset_neither_loses_nor_dou
     assert (head["head"], head["missing"]) == (2, [1])
     published = await dead_letter(own_kafka.kafka, stream.key.encode())
     assert published["praxis_offset"] == str(letter["offset"]).encode()
+
+
+def history(people: int) -> list[Recorded]:
+    """A community that people join."""
+    place = Stream("membership", "community", f"c-{ULID()}".lower())
+    joined = [member_joined(f"01hzy{number:021d}") for number in range(people)]
+    return [recorded(fact, version, place) for version, fact in enumerate([community_founded(), *joined], 1)]
 
 
 def partition_of(facts: Sequence[Recorded]) -> int:

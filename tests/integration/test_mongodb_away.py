@@ -16,9 +16,9 @@ from services.metrics.builds import current_build
 from shared.kafka import encode
 from shared.mongo import connect
 from tests.engines import skipped_where_unavailable, temporary_home
-from tests.integration.test_metrics_worker import PARTITIONS, SESSION, Worker, begin_at_the_end, producer, send
+from tests.integration.test_metrics_worker import PARTITIONS, SESSION, Worker, begin_at_the_end, history, producer, send
 from tests.integration.test_rebuild import SECOND, Rebuilding
-from tests.integration.test_watching import history, is_folded
+from tests.integration.test_watching import is_folded
 from tests.integration.waiting import until
 
 __all__ = ["producer"]  # a fixture

@@ -14,24 +14,23 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
-from ulid import ULID
 
 from deploy.local.services import waiting_for
 from deploy.local.settings import free_ports
 from deploy.local.system import System
 from services.metrics.watchdog import EXIT_CODE
-from shared.events.fact import Recorded, Stream
+from shared.events.fact import Recorded
 from shared.kafka import encode
 from shared.mongo import Database
 from shared.reading.heads import unseen
 from shared.views.builds import FIRST
-from tests.builders import community_founded, member_joined, recorded
 from tests.integration.test_metrics_worker import (
     PARTITIONS,
     ROOT,
     SESSION,
     Worker,
     begin_at_the_end,
+    history,
     partition_of,
     producer,
     send,
@@ -121,13 +120,6 @@ async def worker(own_kafka: System, db: Database, tmp_path: Path) -> AsyncIterat
     worker = OneWorker(own_kafka, db, tmp_path)
     yield worker
     await worker.kill()
-
-
-def history(people: int) -> list[Recorded]:
-    """A community that people join."""
-    place = Stream("membership", "community", f"c-{ULID()}".lower())
-    joined = [member_joined(f"01hzy{number:021d}") for number in range(people)]
-    return [recorded(fact, version, place) for version, fact in enumerate([community_founded(), *joined], 1)]
 
 
 async def is_folded(db: Database, facts: list[Recorded]) -> bool:

@@ -6,11 +6,14 @@ from tests.faults import losing
 from tests.faults.arena import Arena
 from tests.faults.nemesis.fault import Fault
 from tests.faults.observed import SOURCES
-from tests.faults.planting import plant
+from tests.faults.planting import discard_in_advance, plant
 
 
 class BadRecords(Fault):
-    """What is no fact stands between facts on the topics; facts come twice, out of version order, and with a gap."""
+    """What is no fact stands between facts on the topics; facts come twice, out of version order, and with a gap.
+
+    Some stands at versions that are still to come, and is discarded before, while or after they do.
+    """
 
     name = "bad-records"
 
@@ -18,6 +21,7 @@ class BadRecords(Fault):
         for _ in range(4):
             await asyncio.sleep(arena.rng.uniform(0.3, 1))
             await plant(arena)
+            await discard_in_advance(arena)
 
 
 class TopicRecreated(Fault):
