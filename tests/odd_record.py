@@ -25,7 +25,7 @@ async def send(kafka: str, topic: str, key: str) -> dict[str, Any]:
     producer = AIOKafkaProducer(bootstrap_servers=kafka, acks="all", enable_idempotence=True)
     await producer.start()
     try:
-        headers = [("ce_id", b"odd"), (OddName("odd"), b"1")]
+        headers = [("ce_id", b"planted-odd"), (OddName("odd"), b"1")]
         sent = await producer.send_and_wait(topic, b"{}", key=key.encode(), headers=headers)
         return {"partition": sent.partition, "offset": sent.offset}
     finally:
