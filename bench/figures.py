@@ -167,4 +167,5 @@ def sink(settings: Settings, client: Client, db: Database) -> Sink:
         heads=FIRST.heads,
         partitions=FIRST.partitions,
         cached=settings.most_cached,
+        spread_over=settings.partitions,
     )

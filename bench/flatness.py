@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
-from aiokafka.partitioner import murmur2
 from rich.progress import Progress, TaskID
 
 from bench.figures import ParticipationFact
@@ -22,7 +21,7 @@ from bench.streams import CONTENDERS, FACTS_OF_A_PERSON, PARTITIONS, TOPICS, Sta
 from bench.table import Sheet, ratio
 from deploy.local.system import System
 from shared.events.fact import Fact, Stream
-from shared.kafka import ensure_topics
+from shared.kafka import ensure_topics, partition_of
 from shared.mongo import Database, connect
 
 DATABASE = "bench_flatness"
@@ -135,7 +134,7 @@ def _on_one_partition(prefix: str, count: int) -> list[str]:
     while len(names) < count:
         name = f"{prefix}-{number}"
         number += 1
-        if (murmur2(Stream("membership", "community", name).key.encode()) & 0x7FFFFFFF) % PARTITIONS == 0:
+        if partition_of(Stream("membership", "community", name).key.encode(), PARTITIONS) == 0:
             names.append(name)
     return names
 

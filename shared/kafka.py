@@ -8,6 +8,7 @@ from typing import NamedTuple, Protocol
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
+from aiokafka.partitioner import murmur2
 from pydantic import ValidationError
 
 from shared.drivers import by_its_name
@@ -56,6 +57,17 @@ class Record(Carried, Protocol):
 
 class NotUnderstood(Exception):
     """A record that is no fact of the language: the reason, for whoever reads the dead letter."""
+
+
+@lru_cache(maxsize=65_536)
+def _spread(key: bytes) -> int:
+    number: int = murmur2(key) & 0x7FFFFFFF
+    return number
+
+
+def partition_of(key: bytes, partitions: int) -> int:
+    """The number of a key's partition, as Kafka's own clients choose it, of so many."""
+    return _spread(key) % partitions
 
 
 def topic_name(topic: str) -> str:

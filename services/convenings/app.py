@@ -63,7 +63,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
     async with connect(settings.mongo) as client, Tasks() as tasks:
         db = client[settings.database]
         writer = Writer(client, db)
-        sink = KnownSink(client, db, writer.committed)
+        sink = KnownSink(client, db, writer.committed, settings.partitions)
         follower = Follower(settings.kafka, ["membership"], settings.database, sink, session=settings.session_timeout)
         waiting = Waiting(lambda: db[sink.heads], topics=["membership"])
         relay = Relay(db, settings.kafka, writer.committed)

@@ -100,9 +100,17 @@ class KnownSink(Sink):
     One transaction at a time: people of any partition are known in the same communities.
     """
 
-    def __init__(self, client: Client, db: Database, committed: asyncio.Event) -> None:
+    def __init__(self, client: Client, db: Database, committed: asyncio.Event, partitions: int) -> None:
+        """`partitions` is how many the topic has."""
         super().__init__(
-            client, db, ["membership"], KnownHere(), note_not_understood, cached=HEADS_KEPT, transactions=1
+            client,
+            db,
+            ["membership"],
+            KnownHere(),
+            note_not_understood,
+            cached=HEADS_KEPT,
+            spread_over=partitions,
+            transactions=1,
         )
         self._committed = committed
 

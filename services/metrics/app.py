@@ -85,6 +85,7 @@ class Processor:
             heads=build.heads,
             partitions=build.partitions,
             cached=self.settings.most_cached,
+            spread_over=self.settings.partitions,
         )
 
     async def check(self) -> str | None:
@@ -106,7 +107,7 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
                 "kafka": kafka_check(processor.settings.kafka),
                 "stream": processor.check,
             },
-            "dead_letters": DeadLetters(processor.client, processor.db),
+            "dead_letters": DeadLetters(processor.client, processor.db, processor.settings.partitions),
         }
     await processor.client.close()
 

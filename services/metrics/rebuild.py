@@ -132,6 +132,7 @@ class Rebuild:
             heads=new.heads,
             partitions=new.partitions,
             cached=self._settings.most_cached,
+            spread_over=partitions,
             discarded=await dead_letters.discarded(self._db),
         )
         beside = Beside(self._settings.kafka, self._db, old, sink, partitions, new_topics=self._new_topics)

@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from services.metrics.dead_letters import WAITING, Letter, Settled
 from services.metrics.fold import Fold
 from shared.events.fact import Position, Recorded
-from shared.kafka import NotUnderstood, decode
+from shared.kafka import NotUnderstood, decode, partition_of
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
 from shared.reading.sink import Partition, Unit, is_of_a_document
@@ -70,8 +70,9 @@ class Listed(NamedTuple):
 class DeadLetters:
     """What is kept of them, and how they are settled, in the build that is read at that moment."""
 
-    def __init__(self, client: Client, db: Database) -> None:
-        self._client, self._db = client, db
+    def __init__(self, client: Client, db: Database, partitions: int) -> None:
+        """`partitions` is how many the topics have."""
+        self._client, self._db, self._partitions = client, db, partitions
 
     async def listed(self, *, settled_too: bool, after: str, limit: int) -> list[Listed]:
         """In order of their ids, those after an id."""
@@ -143,7 +144,10 @@ class DeadLetters:
         build = await _build(self._db, session)
         heads, stream = self._db[build.heads], str(position.stream) if position else None
         head = await heads.find_one({"_id": stream}, session=session) if stream else None
-        number = head["partition"] if head else letter.partition  # topics made anew may have more of them
+        number = letter.partition
+        if position:  # it may have stood elsewhere, and topics made anew may have more of them
+            key = position.stream.key.encode()
+            number = head["partition"] if head else partition_of(key, self._partitions)
         # before all else, so that it is the worker that loses the race: it tries again at once, and often
         await self._db[build.partitions].update_one({"_id": number}, {"$inc": {"settled": 1}}, session=session)
         fresh = False

@@ -18,7 +18,7 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError, Write
 
 from shared import failpoints, telemetry
 from shared.events.fact import Position, Recorded, Stream
-from shared.kafka import NotUnderstood, Record, decode, present_headers, topic_name
+from shared.kafka import NotUnderstood, Record, decode, partition_of, present_headers, topic_name
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
 from shared.reading.metrics import BATCH_FACTS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
@@ -183,16 +183,19 @@ class Sink:
         partitions: str = "partitions",
         cached: int = 0,
         discarded: Container[Record] = (),
+        spread_over: int | None = None,
         transactions: int = TRANSACTIONS,
     ) -> None:
         """`discarded` are records that somebody decided to do without: passed by, and missed.
 
+        `spread_over` is how many partitions the topics have. A record that is not where its key belongs is a dead
+        letter: two partitions that both hold of a stream know nothing of each other's. None: it may be anywhere.
         `transactions` is how many partitions' are open at the same time.
         """
         self._client, self._db, self._topics = client, db, tuple(topics)
         self._projection, self._bury, self._cached = projection, bury, cached
         self.heads, self.partitions = heads, partitions
-        self._discarded = discarded
+        self._discarded, self._spread_over = discarded, spread_over
         self._trusted: dict[int, Partition] = {}
         self._room = asyncio.Semaphore(transactions)
 
@@ -326,19 +329,32 @@ class Sink:
         facts, letters, missed = list[Recorded](), list[DeadLetter](), list[Position]()
         for batch in news.values():
             for record in batch:
-                reason = unfoldable
+                misplaced = self._misplaced(record)
+                reason = unfoldable or misplaced
                 if not reason and record not in self._discarded:
                     try:
                         facts.append(decode(record))
                         continue
                     except NotUnderstood as problem:
                         reason = str(problem)[:LONGEST_REASON]
-                position = _position(record)
+                position = None if misplaced else _position(record)
                 if position:
                     missed.append(position)
                 if reason:
                     letters.append(DeadLetter(record, reason, position))
         return facts, letters, missed
+
+    def _misplaced(self, record: Record) -> str | None:
+        """Where it should be, in words, if it is not there."""
+        if self._spread_over is None or record.key is None:
+            return None
+        right = partition_of(record.key, self._spread_over)
+        if right == record.partition:
+            return None
+        return (
+            f"it stands in partition {record.partition}, and its key belongs in {right}: whoever sent it chooses "
+            f"partitions in another way than Kafka's own clients"
+        )
 
     async def _seen(self, unit: Unit, streams: Collection[Stream]) -> dict[Stream, Seen]:
         known = await unit.load(self.heads, [str(stream) for stream in streams], Seen.restored)

@@ -10,17 +10,16 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, ProducerClosed
-from aiokafka.partitioner import murmur2
 from pymongo.errors import PyMongoError
 
 from shared import failpoints, telemetry
 from shared.drivers import by_its_name
+from shared.kafka import partition_of
 from shared.mongo import Database, Document
 from shared.running import told_to_end
 from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES, RELAY_FAILURES, RELAY_SECONDS, RELAYED
@@ -266,11 +265,9 @@ async def _carry(producer: AIOKafkaProducer, messages: Sequence[Document]) -> No
     await asyncio.gather(*sent)
 
 
-@lru_cache(maxsize=65_536)
 def _lane(key: bytes) -> int:
-    """As Kafka's own clients choose the partition, whose number is this modulo how many there are."""
-    lane: int = (murmur2(key) & 0x7FFFFFFF) % LANES
-    return lane
+    """All of a partition are in one lane, as long as the number of lanes is a multiple of that of partitions."""
+    return partition_of(key, LANES)
 
 
 async def _throw_away(producer: AIOKafkaProducer) -> None:

@@ -152,7 +152,10 @@ def _typed(headers: Sequence[tuple[str, bytes]], kind: str) -> list[tuple[str, b
 
 
 async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
-    """Records that stand on the topics, once more at their ends: duplicates, and old versions after new ones."""
+    """Records that stand on the topics, once more at their ends: duplicates, and old versions after new ones.
+
+    And one each in another partition, whose reader knows nothing of the stream.
+    """
     consumer = AIOKafkaConsumer(bootstrap_servers=arena.system.kafka)
     await consumer.start()
     try:
@@ -162,12 +165,22 @@ async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
             end = (await consumer.end_offsets([place]))[place]
             consumer.seek(place, max(end - 3 * COPIED, arena.since.offsets.get(place, 0)))
             records = [one for batch in (await consumer.getmany(timeout_ms=500)).values() for one in batch]
-            for record in arena.rng.sample(records, min(COPIED, len(records))):
-                if dict(record.headers).get("ce_id", b"planted").startswith(b"planted"):
-                    continue
+            chosen = [
+                record
+                for record in arena.rng.sample(records, min(COPIED, len(records)))
+                if not dict(record.headers).get("ce_id", b"planted").startswith(b"planted")
+            ]
+            for record in chosen:
                 await producer.send_and_wait(
                     topic, record.value, key=record.key, partition=place.partition, headers=list(record.headers)
                 )
+            for record in chosen[:1]:
+                wrong = (place.partition + 1) % PARTITIONS
+                sent = await producer.send_and_wait(
+                    topic, record.value, key=record.key, partition=wrong, headers=list(record.headers)
+                )
+                line = {"stream": None, "topic": topic, "is_fact": False, "what": "a copy in the wrong partition"}
+                arena.history.planted.append({**line, "partition": wrong} | _at(sent))
             arena.history.note("copied", topic=topic, partition=place.partition)
     finally:
         await consumer.stop()

@@ -120,6 +120,18 @@ MISTAKES = (
         [("bad-records", 0)],
     ),
     Mistake(
+        "anywhere",
+        "a record is taken wherever it stands, whatever partition its key belongs in",
+        [
+            Change(
+                SINK,
+                "        if self._spread_over is None or record.key is None:\n",
+                "        if self._spread_over or record.key is None:\n",
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
         "deleted-too-early",
         "the relay deletes from the outbox before Kafka has acknowledged",
         [

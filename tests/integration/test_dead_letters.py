@@ -40,7 +40,7 @@ async def collections(db: Database) -> None:
 
 @pytest.fixture
 def letters(client: Client, db: Database) -> DeadLetters:
-    return DeadLetters(client, db)
+    return DeadLetters(client, db, 12)
 
 
 def sink(client: Client, db: Database, build: Build = FIRST, **options: Any) -> Sink:

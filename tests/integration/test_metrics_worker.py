@@ -15,7 +15,6 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
-from aiokafka.partitioner import murmur2
 from ulid import ULID
 
 from deploy.local.settings import free_ports
@@ -23,7 +22,7 @@ from deploy.local.system import System
 from services.metrics.dead_letters import dead_topic
 from shared.events.fact import SOURCE_TOPICS, Fact, Recorded, Stream
 from shared.events.membership import Role
-from shared.kafka import Message, encode, ensure_topics, topic_name
+from shared.kafka import Message, encode, ensure_topics, partition_of, topic_name
 from shared.mongo import Database
 from shared.reading.heads import unseen
 from shared.views.builds import FIRST
@@ -296,7 +295,7 @@ async def test_what_cannot_be_understood_goes_to_the_dead_topic_and_is_taken_in_
 
     letter = await dead_letter(own_kafka.kafka, stream.key.encode())
     assert letter["praxis_topic"] == b"membership.events"
-    assert int(letter["praxis_partition"]) == partition_of(facts)
+    assert int(letter["praxis_partition"]) == number_of(facts)
     assert int(letter["praxis_offset"]) >= 0
     assert {name: letter[name] for name in dict(founded.headers)} == dict(founded.headers), "its own travel along"
     assert b"praxis.community-founded.v1 is not as it must be" in letter["praxis_reason"]
@@ -335,7 +334,7 @@ async def test_a_header_whose_name_is_no_utf_8_makes_a_dead_letter_like_any_othe
     await send(producer, map(encode, facts[2:]))
     await workers[0].start()
     await until_folded(db, facts)
-    assert place["partition"] == partition_of(facts)
+    assert place["partition"] == number_of(facts)
     letter = await db.dead_letters.find_one(place)
     assert letter is not None
     assert letter["headers"] == [["ce_id", b"planted-odd"], ["\\xff\\xfeodd", b"1"]]
@@ -378,9 +377,8 @@ def history(people: int) -> list[Recorded]:
     return [recorded(fact, version, place) for version, fact in enumerate([community_founded(), *joined], 1)]
 
 
-def partition_of(facts: Sequence[Recorded]) -> int:
-    partition: int = (murmur2(facts[0].stream.key.encode()) & 0x7FFFFFFF) % PARTITIONS
-    return partition
+def number_of(facts: Sequence[Recorded]) -> int:
+    return partition_of(facts[0].stream.key.encode(), PARTITIONS)
 
 
 async def begin_at_the_end(kafka: str, db: Database) -> None:

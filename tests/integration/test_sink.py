@@ -10,6 +10,7 @@ from pymongo.errors import OperationFailure
 
 from services.metrics.dead_letters import bury
 from shared.events.fact import MAX_FACT_BYTES, Recorded
+from shared.kafka import partition_of
 from shared.mongo import Client, Database, Document
 from shared.reading.heads import Seen
 from shared.reading.metrics import FENCED
@@ -263,6 +264,31 @@ async def test_what_cannot_be_understood_is_a_dead_letter_and_its_version_missin
     assert await count(db) == 2
     assert await seen(db) == Seen(head=3, missing={2})
     assert await seen(db, "feedback") == Seen(), "a stray says nothing about a stream of another topic"
+
+
+async def test_what_stands_in_the_wrong_partition_is_a_dead_letter_and_disturbs_its_stream_in_no_way(
+    client: Client, db: Database
+) -> None:
+    right = partition_of(REHABILITATION.encode(), 12)
+    one, other = (Sink(client, db, TOPICS, Counting(), keep_letters, cached=100, spread_over=12) for _ in range(2))
+
+    async def put(into: Sink, number: int, *versions: int, **changes: Any) -> None:
+        offsets = (await into.next_offsets(number))["membership"]
+        records = [good("membership", offsets + n, version) for n, version in enumerate(versions)]
+        await into.put(number, {"membership": [replace(one, partition=number, **changes) for one in records]})
+
+    await put(one, right, 1, 2)
+    await put(other, right + 1, 3, 4)
+    await put(other, right + 1, 3, value=b"{")
+    await put(other, right + 1, 5, key=None)
+    assert (await count(db), await seen(db)) == (2, Seen(head=2))
+    await put(one, right, 3, 4)
+    await put(other, right + 1, 4, 5)
+    await put(one, right, 5)
+    assert (await count(db), await seen(db)) == (5, Seen(head=5))
+    found = await letters(db)
+    assert len(found) == 6
+    assert found[0].startswith(f"it stands in partition {right + 1}, and its key belongs in {right}: ")
 
 
 async def test_a_version_that_cannot_be_true_is_a_dead_letter_the_rest_is_folded(client: Client, db: Database) -> None:

@@ -31,7 +31,7 @@ from tests.integration.test_metrics_worker import (
     Worker,
     begin_at_the_end,
     history,
-    partition_of,
+    number_of,
     producer,
     send,
     sums,
@@ -136,7 +136,7 @@ async def test_a_worker_whose_consumer_died_quietly_ends_and_its_successor_goes_
     assert worker.runs, "without facts that wait it does nothing wrong"
     facts = history(people=20)
     await send(producer, map(encode, facts))
-    behind = f'partition="{partition_of(facts)}",topic="membership.events"'
+    behind = f'partition="{number_of(facts)}",topic="membership.events"'
     await until(lambda: _lags(worker, behind))
     assert await worker.ended() == EXIT_CODE
     (told,) = worker.said("worker.stuck")
@@ -214,7 +214,7 @@ async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
     assert "2 of the last" not in str(reason)
     assert "could not be understood" in str(reason)
     (told,) = worker.said("worker.stopped")
-    others = [others for others in (history(people=2) for _ in range(10)) if partition_of(others) != told["partition"]]
+    others = [others for others in (history(people=2) for _ in range(10)) if number_of(others) != told["partition"]]
     await send(producer, [encode(fact) for facts in others for fact in facts])
     await until(lambda: is_folded(db, [fact for facts in others for fact in facts]))
     await asyncio.sleep(14)

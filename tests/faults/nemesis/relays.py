@@ -5,9 +5,9 @@ import time
 from collections.abc import Mapping
 from contextlib import suppress
 
-from aiokafka.partitioner import murmur2
 from pymongo.errors import PyMongoError
 
+from shared.kafka import partition_of
 from tests.faults.arena import Arena
 from tests.faults.doors import Manner
 from tests.faults.ground import PARTITIONS, Layout
@@ -69,7 +69,7 @@ class OnePartitionRefused(Fault):
             await asyncio.sleep(arena.rng.uniform(0.5, 1.5))
             what = list(self.ERRORS)[(2 * self.seed + number + self.seed // 2) % len(self.ERRORS)]
             community = f"{arena.history.about['run']}-community-{arena.rng.randint(0, 4)}"
-            partition = (murmur2(f"community.{community}".encode()) & 0x7FFFFFFF) % PARTITIONS
+            partition = partition_of(f"community.{community}".encode(), PARTITIONS)
             manner = PartitionRefused(partition, self.ERRORS[what])
             since = time.time()
             arena.open_doors("kafka", manner=manner)
