@@ -11,6 +11,10 @@ LAG_TREND = Gauge(
     "Seconds of lag gained per second, over half a minute: 1 where nothing is folded, below 0 while it catches up",
     PLACE,
 )
+LOOKED_AT = Gauge(
+    "praxis_lag_looked_at_seconds",
+    "When lag and gaps were last looked at, in seconds since 1970: not lately where Kafka or MongoDB is away",
+)
 ASSIGNED = Gauge("praxis_partitions_assigned", "Partitions of topics that this worker folds")
 REBALANCES = Counter("praxis_rebalances_total", "Times that this worker was assigned partitions anew")
 STOPPED = Gauge("praxis_worker_stopped", "1 where too many dead letters have stopped a partition of this worker")

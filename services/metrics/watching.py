@@ -23,6 +23,7 @@ from services.metrics.metrics import (
     LAG_FACTS,
     LAG_SECONDS,
     LAG_TREND,
+    LOOKED_AT,
     MISSING,
     STOPPED,
     STUCK_SECONDS,
@@ -108,6 +109,7 @@ class Watching:
             seconds = max(now - appended_at.get(place, now), 0.0)
             LAG_SECONDS.labels(*place).set(seconds)
             LAG_TREND.labels(*place).set(self._trends[place].add(time.monotonic(), seconds))
+        LOOKED_AT.set(now)
 
     def _judge(self, lag: Offsets, folded: Offsets, watchdog: Watchdog) -> None:
         """One that has no partitions may have lost them for good: it looks at all, at which others work as well. One

@@ -5,6 +5,7 @@ import json
 import re
 import signal
 import sys
+import time
 import urllib.request
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -158,6 +159,7 @@ async def _lags(worker: OneWorker, behind: str) -> bool:
         and trends.pop(behind) > 0.1  # over half a minute, in most of which nothing waited
         and set(trends.values()) == {0}
         and await worker.metric("praxis_worker_stuck_seconds") > 2
+        and time.time() - await worker.metric("praxis_lag_looked_at_seconds") < 30
     )
 
 
@@ -194,6 +196,7 @@ async def test_kafka_that_is_away_is_no_lack_of_progress(
     own_kafka.kill("kafka")
     try:
         await asyncio.sleep(20)
+        assert time.time() - await worker.metric("praxis_lag_looked_at_seconds") > 10
         assert worker.runs
         assert "kafka: no broker answers" in str(await worker.waits_for())
     finally:
