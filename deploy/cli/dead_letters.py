@@ -3,7 +3,6 @@
 import getpass
 import http.client
 import json
-import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from typing import Annotated, Any
@@ -20,6 +19,8 @@ from deploy.local.settings import Ports
 
 DEFAULT_METRICS = f"http://127.0.0.1:{Ports().metrics}"
 PATIENCE_S = 30.0
+LISTED = 300
+"""Characters of a reason or a position."""
 SHOWN = 2_000
 """Characters of a key, a header or a value."""
 
@@ -75,9 +76,9 @@ def list_(
     for letter in letters:
         state = f"{letter['state']}, missing" if letter["missing"] else letter["state"]
         out.print(
-            Text.assemble((letter["id"], "bold"), f"  {letter['buried_at'][:16]}  {state}  {letter['position'] or ''}")
+            Text.assemble((letter["id"], "bold"), f"  {letter['buried_at'][:16]}  {state}  {_short(letter['position'])}")
         )
-        out.print(Text(f"    {textwrap.shorten(letter['reason'], 300, placeholder=' …')}"))
+        out.print(Text(f"    {_short(letter['reason'])}"))
 
 
 @app.command()
@@ -223,6 +224,11 @@ def _address(url: str) -> SplitResult:
         if address.scheme in ("http", "https") and address.hostname and address.port != 0:
             return address
     raise typer.BadParameter(f"'{url}' is no address such as {DEFAULT_METRICS}", param_hint="--metrics")
+
+
+def _short(value: str | None) -> str:
+    word = value or ""
+    return word if len(word) <= LISTED else f"{word[:LISTED]} …"
 
 
 def _cut(value: Any) -> str:
