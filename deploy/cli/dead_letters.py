@@ -76,7 +76,9 @@ def list_(
     for letter in letters:
         state = f"{letter['state']}, missing" if letter["missing"] else letter["state"]
         out.print(
-            Text.assemble((letter["id"], "bold"), f"  {letter['buried_at'][:16]}  {state}  {_short(letter['position'])}")
+            Text.assemble(
+                (letter["id"], "bold"), f"  {letter['buried_at'][:16]}  {state}  {_short(letter['position'])}"
+            )
         )
         out.print(Text(f"    {_short(letter['reason'])}"))
 
