@@ -78,13 +78,16 @@ class Lease:
                 raise HeldElsewhere(self._name, await self._held_by())
             await asyncio.sleep(0.5)
 
-    async def once(self, work: Callable[[], Awaitable[T]]) -> T:
-        """Do `work` under the lease that was claimed, and give it up. While MongoDB is away, nobody can take it.
+    async def once(
+        self, work: Callable[[], Awaitable[T]], away: Callable[[PyMongoError], object] = lambda problem: None
+    ) -> T:
+        """Do `work` under the lease that was claimed, and give it up. While MongoDB is away, nobody can take it; `away`
+        is told each time that it is found so.
 
         Raises:
             HeldElsewhere: somebody has taken it all the same, and `work` was broken off.
         """
-        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._hold_on())
+        working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._hold_on(away))
         try:
             await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
             if not working.done():
@@ -96,12 +99,13 @@ class Lease:
             await asyncio.gather(working, holding, return_exceptions=True)
             await self._let_go()
 
-    async def _hold_on(self) -> None:
+    async def _hold_on(self, away: Callable[[PyMongoError], object]) -> None:
         while True:
             try:
                 return await by_its_name(self.hold())
             except PyMongoError as problem:
                 log.warning("lease.out_of_reach", lease=self._name, reason=str(problem))
+                away(problem)
                 await asyncio.sleep(self._lasts.total_seconds() / 10)
 
     async def _held_by(self) -> str | None:

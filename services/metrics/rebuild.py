@@ -88,7 +88,7 @@ class Rebuild:
     async def _once(self, work: Callable[[], Awaitable[T]]) -> T:
         try:
             await self._patiently(self._lease.claim)
-            return await self._lease.once(work)
+            return await self._lease.once(work, self._say_away)
         finally:
             await self._client.close()
 
@@ -101,9 +101,12 @@ class Rebuild:
             except OperationFailure:
                 raise  # MongoDB is there, and says no
             except AWAY as problem:
-                self._say({"stage": "away", "reason": repr(problem)})
+                self._say_away(problem)
             pause = min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
+
+    def _say_away(self, problem: Exception) -> None:
+        self._say({"stage": "away", "reason": repr(problem)})
 
     async def _rebuild_and_clear(self) -> bool:
         new = await self._patiently(self._rebuild)
