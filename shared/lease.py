@@ -90,9 +90,11 @@ class Lease:
         working, holding = asyncio.ensure_future(work()), asyncio.ensure_future(self._hold_on(away))
         try:
             await asyncio.wait({working, holding}, return_when=asyncio.FIRST_COMPLETED)
-            if not working.done():
-                raise HeldElsewhere(self._name, await self._held_by())
-            return working.result()
+            if working.done():
+                return working.result()
+            working.cancel()  # first of all: somebody else is at it
+            await asyncio.gather(working, return_exceptions=True)
+            raise HeldElsewhere(self._name, await self._held_by())
         finally:
             for task in (working, holding):
                 task.cancel()
