@@ -123,6 +123,7 @@ class Beside:
             group_id=None,
             enable_auto_commit=False,
             auto_offset_reset="none",
+            isolation_level="read_committed",
             max_partition_fetch_bytes=FETCHED_BYTES,
         )
         await consumer.start()

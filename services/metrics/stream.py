@@ -37,11 +37,23 @@ SOUGHT_WITHIN_S = 30.0
 Poll = Mapping[TopicPartition, Sequence[Record]]
 
 
+class _CommittedThread(driver.AIOKafkaConsumerThread):
+    """Reads no record of a transaction that was given up, or is not ended: Faust does so only if it writes such."""
+
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # noqa: SLF001 - Faust offers no other way
+        return consumer
+
+
 class BatchConsumer(driver.Consumer):
     """Puts whole polls on the application's queue, and goes on from where MongoDB says."""
 
     app: "Stream"
     _pause_s = FIRST_PAUSE_S
+
+    def _new_consumer_thread(self) -> driver.AIOKafkaConsumerThread:
+        return _CommittedThread(self, loop=self.loop, beacon=self.beacon)
 
     async def _drain_messages(self, fetcher: Any) -> None:
         while not (self.should_stop or fetcher.should_stop):

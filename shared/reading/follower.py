@@ -121,6 +121,7 @@ class Follower:
             group_id=self._group,
             enable_auto_commit=False,
             auto_offset_reset="earliest",
+            isolation_level="read_committed",
             max_partition_fetch_bytes=FETCHED_BYTES,
             max_poll_records=MOST_POLLED,
             fetch_max_wait_ms=500,

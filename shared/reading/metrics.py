@@ -4,6 +4,7 @@ from prometheus_client import Counter, Histogram
 
 FACTS = Counter("praxis_facts_folded_total", "Facts folded for the first time")
 DEAD_LETTERS = Counter("praxis_dead_letters_total", "Records that could not be understood")
+BLANKS = Counter("praxis_blank_offsets_total", "Offsets passed that hold no record: what a transaction left or gave up")
 FENCED = Counter(
     "praxis_batches_fenced_total",
     "Batches whose offsets were not the stored ones: somebody else had been here",

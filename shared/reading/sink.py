@@ -7,7 +7,7 @@ a batch that is read again, a batch that begins too late. Nothing else has to be
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
@@ -20,8 +20,9 @@ from shared import failpoints, telemetry
 from shared.events.fact import Position, Recorded, Stream
 from shared.kafka import NotUnderstood, Record, decode, partition_of, present_headers, topic_name
 from shared.mongo import Client, Database, Document, Session, transact
+from shared.reading.fetched import Blank
 from shared.reading.heads import Seen
-from shared.reading.metrics import BATCH_FACTS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
+from shared.reading.metrics import BATCH_FACTS, BLANKS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
 
 log = structlog.get_logger(__name__)
 
@@ -153,6 +154,7 @@ class _Folded(NamedTuple):
     partition: Partition
     facts: Sequence[Recorded] = ()
     letters: int = 0
+    blanks: int = 0
 
 
 class _Fenced(Exception):
@@ -291,7 +293,8 @@ class Sink:
         if not news:
             return _Folded(partition)
         unit = Unit(self._db, session, partition, self._cached)
-        facts, letters, missed = self._decoded(news, unfoldable)
+        written = [record for batch in news.values() for record in batch if not isinstance(record, Blank)]
+        facts, letters, missed = self._decoded(written, unfoldable)
         seen = await self._seen(unit, {fact.stream for fact in facts} | {position.stream for position in missed})
         fresh = [fact for fact in facts if seen[fact.stream].take(fact.version)]
         for position in missed:
@@ -300,10 +303,15 @@ class Sink:
             await self._projection.project(unit, fresh)
         if letters:
             await self._bury(unit, letters)
-        firsts = {topic: batch[0].timestamp for topic, batch in news.items() if batch[0].offset == 0}
+        firsts = {
+            topic: batch[0].timestamp
+            for topic, batch in news.items()
+            if batch[0].offset == 0 and not isinstance(batch[0], Blank)
+        }
+        blanks = sum(map(len, news.values())) - len(written)
         await self._note(unit, seen, {topic: batch[-1].offset + 1 for topic, batch in news.items()}, firsts)
         failpoints.reached("sink.folded")
-        return _Folded(partition, fresh, len(letters))
+        return _Folded(partition, fresh, len(letters), blanks)
 
     def _news(self, partition: Partition, topic: str, batch: Sequence[Record]) -> Sequence[Record]:
         following = partition.next[topic]
@@ -323,25 +331,24 @@ class Sink:
         return {topic: stored.get(topic, 0) for topic in self._topics}
 
     def _decoded(
-        self, news: Mapping[str, Sequence[Record]], unfoldable: str | None
+        self, records: Iterable[Record], unfoldable: str | None
     ) -> tuple[list[Recorded], list[DeadLetter], list[Position]]:
         """The facts, the new dead letters, and the positions of all that is no fact to be folded."""
         facts, letters, missed = list[Recorded](), list[DeadLetter](), list[Position]()
-        for batch in news.values():
-            for record in batch:
-                misplaced = self._misplaced(record)
-                reason = unfoldable or misplaced
-                if not reason and record not in self._discarded:
-                    try:
-                        facts.append(decode(record))
-                        continue
-                    except NotUnderstood as problem:
-                        reason = str(problem)[:LONGEST_REASON]
-                position = None if misplaced else _position(record)
-                if position:
-                    missed.append(position)
-                if reason:
-                    letters.append(DeadLetter(record, reason, position))
+        for record in records:
+            misplaced = self._misplaced(record)
+            reason = unfoldable or misplaced
+            if not reason and record not in self._discarded:
+                try:
+                    facts.append(decode(record))
+                    continue
+                except NotUnderstood as problem:
+                    reason = str(problem)[:LONGEST_REASON]
+            position = None if misplaced else _position(record)
+            if position:
+                missed.append(position)
+            if reason:
+                letters.append(DeadLetter(record, reason, position))
         return facts, letters, missed
 
     def _misplaced(self, record: Record) -> str | None:
@@ -404,6 +411,7 @@ def _tell(number: int, folded: _Folded) -> None:
     FACTS.inc(len(folded.facts))
     BATCH_FACTS.observe(len(folded.facts))
     DEAD_LETTERS.inc(folded.letters)
+    BLANKS.inc(folded.blanks)
     if folded.facts:
         traces = telemetry.trace_ids(fact.trace for fact in folded.facts)
         log.info("batch.folded", partition=number, count=len(folded.facts), traces=traces)

@@ -2,4 +2,4 @@
 compares what was answered with what is stored, carried, folded and shown.
 """
 
-import shared.reading  # noqa: F401 - so that the suite reads whatever header names it plants
+import shared.reading  # noqa: F401 - so that the suite reads whatever it plants

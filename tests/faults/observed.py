@@ -12,6 +12,7 @@ from ulid import ULID
 
 from shared.events.fact import SOURCE_TOPICS
 from shared.mongo import Client, Database
+from shared.reading.fetched import Blank
 from shared.views.builds import BUILDS, CURRENT, FIRST, Build
 from tests.faults.history import History, Line
 
@@ -154,7 +155,9 @@ async def _records(kafka: str, since: Mark) -> tuple[list[Line], list[Line]]:
     """The facts and the dead letters on the topics."""
     facts, dead = list[Line](), list[Line]()
     ends = await ends_of(kafka)
-    consumer = AIOKafkaConsumer(bootstrap_servers=kafka, max_partition_fetch_bytes=4 * 1024 * 1024)
+    consumer = AIOKafkaConsumer(
+        bootstrap_servers=kafka, isolation_level="read_committed", max_partition_fetch_bytes=4 * 1024 * 1024
+    )
     await consumer.start()
     try:
         waiting = {place for place, end in ends.items() if since.offsets.get(place, 0) < end}
@@ -164,7 +167,7 @@ async def _records(kafka: str, since: Mark) -> tuple[list[Line], list[Line]]:
         while waiting:
             for place, records in (await consumer.getmany(timeout_ms=500)).items():
                 for record in records:
-                    if not _is_earlier(record, since):
+                    if not (isinstance(record, Blank) or _is_earlier(record, since)):
                         (facts if place.topic in SOURCES else dead).append(_line(record, place))
             for place in list(waiting):
                 if await consumer.position(place) >= ends[place]:

@@ -12,6 +12,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 from pymongo.errors import PyMongoError
 
+from shared.kafka import partition_of
 from tests import odd_record
 from tests.faults.arena import Arena
 from tests.faults.commands import SATISFIED, day
@@ -39,6 +40,7 @@ async def plant(arena: Arena) -> None:
         await _plant_in_disorder(arena, producer, f"{arena.history.about['run']}-planted-{number}")
         await _plant_what_is_no_fact(arena, producer)
         await _copy(arena, producer)
+        await _transact(arena, number)
     except (KafkaError, PyMongoError) as problem:
         arena.history.miss("could not plant", reason=repr(problem))
     finally:
@@ -102,6 +104,26 @@ async def _plant_what_is_no_fact(arena: Arena, producer: AIOKafkaProducer) -> No
     place = await odd_record.sent(arena.system.kafka, TOPIC, key.decode())
     line = {"stream": None, "topic": TOPIC, "is_fact": False, "what": "a header's name that is no UTF-8"}
     arena.history.planted.append({**line, **place})
+
+
+async def _transact(arena: Arena, number: int) -> None:
+    """Leave the marks of two transactions on each topic: one that ends, and one that gives up a fact of a community."""
+    run = arena.history.about["run"]
+    producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, transactional_id=f"{run}-planting")
+    await producer.start()
+    try:
+        await producer.begin_transaction()
+        await _plant_in_disorder(arena, producer, f"{run}-transaction-{number}")
+        await producer.commit_transaction()
+        await producer.begin_transaction()
+        for topic, kind in (("feedback", "response-received"), ("membership", "member-joined")):
+            key = f"community.{run}-community-{arena.rng.randint(0, 4)}"
+            headers = await _headers_of_last(arena, WRITES[topic], f"{topic}/{key}", kind)
+            await producer.send_and_wait(f"{topic}.events", b"{", key=key.encode(), headers=headers)
+        await producer.abort_transaction()
+        arena.history.note("gave up a transaction")
+    finally:
+        await producer.stop()
 
 
 async def discard_in_advance(arena: Arena) -> None:
@@ -169,6 +191,7 @@ async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
                 record
                 for record in arena.rng.sample(records, min(COPIED, len(records)))
                 if not dict(record.headers).get("ce_id", b"planted").startswith(b"planted")
+                and partition_of(record.key, PARTITIONS) == place.partition
             ]
             for record in chosen:
                 await producer.send_and_wait(

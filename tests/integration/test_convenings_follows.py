@@ -302,6 +302,25 @@ async def test_an_unknown_reference_may_still_be_on_its_way_while_the_service_is
     assert unknown_for_good.json()["type"] == "/problems/unknown-person"
 
 
+async def test_a_transaction_of_another_does_not_let_it_seem_behind(
+    own_database: str, membership: Membership, kafka: str
+) -> None:
+    community = await membership.found_community()
+    other = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=f"other-{ULID()}")
+    await other.start()
+    try:
+        async with other.transaction():
+            person = await Membership(other).register_person()
+    finally:
+        await other.stop()
+    async with serving() as convenings:
+        await convenings.accept(f"{community}/convenings/spring", SCHEDULED)
+        registrations, register = f"{community}/convenings/spring/registrations", {"registered_on": "2019-02-01"}
+        await convenings.accept(f"{registrations}/{person}", register)
+        unknown = await convenings.put(f"{registrations}/{str(ULID()).lower()}", register)
+        assert unknown.status_code == 404, "not 503: it has read to the end"
+
+
 async def test_what_is_too_much_for_one_transaction_is_known_all_the_same(
     own_database: str, membership: Membership, monkeypatch: pytest.MonkeyPatch
 ) -> None:

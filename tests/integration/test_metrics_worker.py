@@ -321,6 +321,41 @@ async def test_what_others_have_compressed_is_read(
     await until_folded(db, facts)
 
 
+async def test_the_marks_of_transactions_are_passed_and_what_one_gave_up_is_not_counted(
+    workers: Sequence[Worker], producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    await begin_at_the_end(own_kafka.kafka, db)
+    facts = history(people=5)
+    unsaid = recorded(member_joined(), len(facts) + 1, facts[0].stream)
+    other = AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}")
+    await other.start()
+    try:
+        async with other.transaction():
+            await send(other, map(encode, facts[:2]))
+        await send(producer, map(encode, facts[2:4]))
+        await other.begin_transaction()
+        await send(other, [encode(unsaid)])
+        await other.abort_transaction()
+        async with other.transaction():  # so that its mark is the last on the log
+            await send(other, map(encode, facts[4:]))
+    finally:
+        await other.stop()
+    number = number_of(facts)
+    end = (await ends(own_kafka.kafka))[TopicPartition("membership.events", number)]
+    await workers[0].start()
+    await until_folded(db, facts)
+
+    async def to_the_end() -> bool:
+        partition = await db[FIRST.partitions].find_one({"_id": number})
+        return partition is not None and partition["next"]["membership"] == end
+
+    await until(to_the_end)
+    head = await db[FIRST.heads].find_one({"_id": str(facts[0].stream)})
+    assert head is not None
+    assert (head["head"], head["missing"]) == (len(facts), [])
+    assert await db.dead_letters.count_documents({}) == 0
+
+
 @pytest.mark.parametrize("without_extensions", ["", "1"])
 async def test_a_header_whose_name_is_no_utf_8_makes_a_dead_letter_like_any_other(
     workers: Sequence[Worker], producer: AIOKafkaProducer, own_kafka: System, db: Database, without_extensions: str
@@ -381,17 +416,23 @@ def number_of(facts: Sequence[Recorded]) -> int:
     return partition_of(facts[0].stream.key.encode(), PARTITIONS)
 
 
-async def begin_at_the_end(kafka: str, db: Database) -> None:
-    """As if all that is on the topics were folded."""
+async def ends(kafka: str) -> Mapping[TopicPartition, int]:
+    """Where the topics end."""
     consumer = AIOKafkaConsumer(bootstrap_servers=kafka)
     await consumer.start()
     try:
         places = [TopicPartition(topic_name(topic), n) for topic in SOURCE_TOPICS for n in range(PARTITIONS)]
-        ends = await consumer.end_offsets(places)
+        found: Mapping[TopicPartition, int] = await consumer.end_offsets(places)
+        return found
     finally:
         await consumer.stop()
+
+
+async def begin_at_the_end(kafka: str, db: Database) -> None:
+    """As if all that is on the topics were folded."""
+    found = await ends(kafka)
     following = [
-        {"_id": n, "next": {topic: ends[TopicPartition(topic_name(topic), n)] for topic in SOURCE_TOPICS}}
+        {"_id": n, "next": {topic: found[TopicPartition(topic_name(topic), n)] for topic in SOURCE_TOPICS}}
         for n in range(PARTITIONS)
     ]
     await db[FIRST.partitions].insert_many(following)
