@@ -169,8 +169,8 @@ def _show(told: dict[str, Any]) -> None:
 def _show_comparison(told: dict[str, Any]) -> None:
     """What came of the comparison: each figure that differs, as far as there is room."""
     compared = f"{told['figures']:,} sums and {told['records']:,} records of {told['scopes']:,} things"
-    if told["ahead"]:
-        out.print(f"{told['ahead']:,} things are not compared: the new build has seen more of them than the old one")
+    if told["apart"]:
+        out.print(f"not compared, as the two builds have not seen the same of them: {told['apart']:,}")
     if not told["counts"]:
         out.print(f"{compared} compared: all are equal")
         return

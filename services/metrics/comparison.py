@@ -50,8 +50,8 @@ class Comparison:
     scopes: int = 0
     figures: int = 0
     records: int = 0
-    ahead: int = 0
-    """Scopes of which the new build has seen more than the old one: their figures cannot be compared."""
+    apart: int = 0
+    """Scopes of which the builds have not seen the same: their figures cannot be compared."""
     differences: list[Difference] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     """How many there are, by measure and by kind and field of a record."""
@@ -79,7 +79,7 @@ async def compare(
         if seen_before.get(scope, {}) == seen_after.get(scope, {})
     )
     into.scopes += len(alike)
-    into.ahead += len(seen_before.keys() | seen_after.keys()) - len(alike)
+    into.apart += len(seen_before.keys() | seen_after.keys()) - len(alike)
     for scopes in _portions(alike):
         await _compare_sums(into, db[old.sums], db[new.sums], {"scope": {"$in": scopes}}, session)
         places = {"$or": [place for scope in scopes for place in ids_in(scope)]}

@@ -3,12 +3,9 @@
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
-from functools import partial
 from typing import Any
 
-from services.metrics import dead_letters
 from services.metrics.builds import current_build
-from shared.events.fact import Position
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.views.builds import BUILDS, CURRENT, NEXT, Build
 
@@ -124,25 +121,6 @@ async def _close(db: Database, session: Session, build: Build, partitions: int) 
     if absent:
         await documents.insert_many(absent, session=session)
     return found
-
-
-async def take_over_discards(client: Client, db: Database, build: Build) -> None:
-    """Give up in a build, too, what somebody decided to do without; a build that meets such a record misses it."""
-    positions = await dead_letters.given_up(db)
-    streams = sorted({str(position.stream) for position in positions})
-    missing = {"_id": {"$in": streams}, "missing": {"$ne": []}}
-    heads = {document["_id"]: document async for document in db[build.heads].find(missing)}
-    for position in positions:
-        head = heads.get(str(position.stream))
-        if head and position.version in head["missing"]:
-            await transact(client, partial(_give_up_version, db, build, position, head["partition"]))
-
-
-async def _give_up_version(db: Database, build: Build, position: Position, partition: int, session: Session) -> None:
-    await db[build.partitions].update_one({"_id": partition}, {"$inc": {"settled": 1}}, session=session)
-    still = {"_id": str(position.stream), "missing": position.version}
-    given_up = {"$pull": {"missing": position.version}, "$addToSet": {"given_up": position.version}}
-    await db[build.heads].update_one(still, given_up, session=session)
 
 
 async def unseen_streams(db: Database, old: Build, new: Build) -> list[Document]:

@@ -24,9 +24,10 @@ from pymongo.errors import OperationFailure
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets
 from services.metrics.comparison import Comparison, compare
-from services.metrics.flip import NotReady, Offsets, begin, clear, flip, give_up, take_over_discards
+from services.metrics.flip import NotReady, Offsets, begin, clear, flip, give_up
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
+from services.metrics.settling import DeadLetters
 from shared import logging
 from shared.drivers import by_its_name
 from shared.events.fact import SOURCE_TOPICS
@@ -173,7 +174,7 @@ class Rebuild:
 
     async def _compare(self, beside: Beside, old: Build, new: Build, partitions: int) -> Comparison:
         comparison = Comparison()
-        await take_over_discards(self._client, self._db, new)
+        await self._letters(partitions).take_over(new)
         # new topics may have another number of partitions: then all is compared at once
         portions = [range(partitions)] if self._new_topics else [range(n, n + 1) for n in range(partitions)]
         for numbers in portions:
@@ -196,6 +197,9 @@ class Rebuild:
             self._say({"stage": "comparing", "done": numbers[-1] + 1, "total": partitions})
         return comparison
 
+    def _letters(self, partitions: int) -> DeadLetters:
+        return DeadLetters(self._client, self._db, partitions)
+
     async def _flip(self, beside: Beside, old: Build, new: Build, partitions: int) -> None:
         async def caught_up(stopped_at: Offsets) -> None:
             try:
@@ -208,7 +212,7 @@ class Rebuild:
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
-            await take_over_discards(self._client, self._db, new)
+            await self._letters(partitions).take_over(new)
             try:
                 await flip(self._client, self._db, old, new, partitions, caught_up)
             except NotReady as problem:
@@ -272,7 +276,7 @@ def _told(comparison: Comparison) -> dict[str, Any]:
         "scopes": comparison.scopes,
         "figures": comparison.figures,
         "records": comparison.records,
-        "ahead": comparison.ahead,
+        "apart": comparison.apart,
         "counts": dict(comparison.counts.most_common()),
         "differences": [difference._asdict() for difference in comparison.differences],
     }

@@ -8,14 +8,16 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import partial
 from typing import NamedTuple
 
 import structlog
 from pymongo.errors import PyMongoError
 
+from services.metrics import dead_letters
 from services.metrics.dead_letters import WAITING, Letter, Settled
 from services.metrics.fold import Fold
-from shared.events.fact import Position, Recorded
+from shared.events.fact import Position, Recorded, Stream
 from shared.kafka import NotUnderstood, decode, partition_of
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
@@ -132,6 +134,38 @@ class DeadLetters:
             )
         log.warning("dead_letter.discarded", id=id, by=settled.by, why=settled.why)
 
+    async def take_over(self, build: Build) -> None:
+        """Settle in another build, too, what was settled and does not come to the same there by itself.
+
+        What was replayed is folded, where that build made a dead letter of it as well. What was discarded is given up:
+        a build that meets such a record misses it. What this release cannot fold is left as it is.
+        """
+        async for document in self._db.dead_letters.find({"replayed": {"$ne": None}}):
+            letter = Letter.restored(document)
+            try:
+                await self._fold_in(build, decode(letter))
+            except Exception as problem:
+                if isinstance(problem, PyMongoError) and not is_of_a_document(problem):
+                    raise
+                log.warning("dead_letter.not_taken_over", id=letter.id, build=build.number, reason=repr(problem))
+        await self._give_up_in(build)
+
+    async def _fold_in(self, build: Build, fact: Recorded) -> None:
+        head = await self._db[build.heads].find_one({"_id": str(fact.stream)})
+        seen = Seen.restored(head) if head else Seen()
+        if not seen.has(fact.version) or fact.version in seen.given_up:
+            await transact(self._client, partial(self._fold_late, build, fact))
+
+    async def _give_up_in(self, build: Build) -> None:
+        positions = await dead_letters.given_up(self._db)
+        streams = sorted({str(position.stream) for position in positions})
+        missing = {"_id": {"$in": streams}, "missing": {"$ne": []}}
+        heads = {document["_id"]: document async for document in self._db[build.heads].find(missing)}
+        for position in positions:
+            head = heads.get(str(position.stream))
+            if head and position.version in head["missing"]:
+                await transact(self._client, partial(self._give_up, build, position))
+
     async def _settle(
         self,
         letter: Letter,
@@ -141,28 +175,40 @@ class DeadLetters:
         settled: Settled,
         session: Session,
     ) -> bool:
-        build = await _build(self._db, session)
-        heads, stream = self._db[build.heads], str(position.stream) if position else None
-        head = await heads.find_one({"_id": stream}, session=session) if stream else None
-        number = letter.partition
-        if position:  # it may have stood elsewhere, and topics made anew may have more of them
-            key = position.stream.key.encode()
-            number = head["partition"] if head else partition_of(key, self._partitions)
-        # before all else, so that it is the worker that loses the race: it tries again at once, and often
-        await self._db[build.partitions].update_one({"_id": number}, {"$inc": {"settled": 1}}, session=session)
-        fresh = False
-        if position:
-            seen = Seen.restored(head) if head else Seen()
-            if fact is None:
-                if not await self._stands_at(position, session, but=letter.id):
-                    seen.give_up(position.version)
-            elif fresh := seen.take(position.version):
-                partition = Partition(number, {}, None)
-                await Fold(build).project(Unit(self._db, session, partition, cached=0), [fact])
-            changed = {"partition": number, **seen.document()}
-            await heads.update_one({"_id": stream}, {"$set": changed}, upsert=True, session=session)
+        build, fresh = await _build(self._db, session), False
+        if fact:
+            fresh = await self._fold_late(build, fact, session)
+        elif position and not await self._stands_at(position, session, but=letter.id):
+            await self._give_up(build, position, session)
         await self._db.dead_letters.update_one({"_id": letter.id}, {"$set": {how: settled._asdict()}}, session=session)
         return fresh
+
+    async def _fold_late(self, build: Build, fact: Recorded, session: Session) -> bool:
+        """False where its version was there before."""
+        async with self._seen_apart(build, fact.stream, session) as (number, seen):
+            fresh = seen.take(fact.version)
+            if fresh:
+                unit = Unit(self._db, session, Partition(number, {}, None), cached=0)
+                await Fold(build).project(unit, [fact])
+        return fresh
+
+    async def _give_up(self, build: Build, position: Position, session: Session) -> None:
+        async with self._seen_apart(build, position.stream, session) as (_, seen):
+            seen.give_up(position.version)
+
+    @asynccontextmanager
+    async def _seen_apart(self, build: Build, stream: Stream, session: Session) -> AsyncIterator[tuple[int, Seen]]:
+        """A stream's partition number and what was seen of it, to be changed apart from the topics."""
+        heads, id = self._db[build.heads], str(stream)
+        head = await heads.find_one({"_id": id}, session=session)
+        # a letter may have stood elsewhere, and topics made anew may have more of them
+        number = head["partition"] if head else partition_of(stream.key.encode(), self._partitions)
+        seen = Seen.restored(head) if head else Seen()
+        # before all else, so that it is the worker that loses the race: it tries again at once, and often
+        await self._db[build.partitions].update_one({"_id": number}, {"$inc": {"settled": 1}}, session=session)
+        yield number, seen
+        changed = {"partition": number, **seen.document()}
+        await heads.update_one({"_id": id}, {"$set": changed}, upsert=True, session=session)
 
     async def _stands_at(self, position: Position, session: Session, *, but: str) -> bool:
         """Whether another letter of this position still waits."""

@@ -14,11 +14,12 @@ from starlette.types import Receive, Scope, Send
 from services.metrics import dead_letters
 from services.metrics.app import app
 from services.metrics.dead_letters import Limit, Settled, TooManyDeadLetters, bury
-from services.metrics.flip import take_over_discards
+from services.metrics.flip import unseen_streams
 from services.metrics.fold import Fold
 from services.metrics.settling import AlreadyReplayed, DeadLetters, Discarded, StillNotUnderstood, UnknownDeadLetter
 from shared.events.fact import FACTS, SOURCE_TOPICS, Recorded
 from shared.events.membership import MemberJoined
+from shared.kafka import partition_of
 from shared.mongo import Client, Database
 from shared.reading.heads import Seen
 from shared.reading.metrics import FENCED
@@ -271,7 +272,7 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
     await fresh.put(0, records([1, 2, 3, 4]))
     assert (await members(db, build), await seen(db, build)) == (2, Seen(head=4, missing={2}))
-    await take_over_discards(client, db, build)
+    await letters.take_over(build)
     assert await seen(db, build) == Seen(head=4, given_up={2})
     await fresh.put(0, records([5]))
     assert (await members(db, build), await seen(db, build)) == (3, Seen(head=5, given_up={2}))
@@ -280,9 +281,50 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     await Fold(old).prepare(db)
     with OldRelease():
         await sink(client, db, old, discarded=await dead_letters.discarded(db)).put(0, records([1, 2, 3]))
-    await take_over_discards(client, db, old)
+    await letters.take_over(old)
     assert await seen(db, old) == Seen(head=1, missing={3}, given_up={2})
     assert len(await waiting(letters)) == 1, "the same record is the same letter in each build"
+
+
+async def test_another_build_folds_what_was_replayed_and_is_a_dead_letter_there_too(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    number = partition_of(stream().key.encode(), 12)
+    elsewhere = (number + 1) % 12
+    (stray,) = records([3])["membership"]
+    stray = replace(stray, partition=elsewhere, offset=0)
+    good = {"membership": [replace(one, partition=number) for one in records([1, 2])["membership"]]}
+    builds = FIRST, Build(2)
+    await Fold(Build(2)).prepare(db)
+    current, fresh = (sink(client, db, build, spread_over=12) for build in builds)
+    for one in (current, fresh):
+        await one.put(number, good)
+        await one.put(elsewhere, {"membership": [stray]})
+    (id,) = await waiting(letters)
+    assert await letters.replay(id, OPERATOR)
+    assert (await members(db, Build(2)), await seen(db, Build(2))) == (1, Seen(head=2))
+    for _ in range(2):
+        await letters.take_over(Build(2))
+        assert (await members(db, Build(2)), await seen(db, Build(2))) == (2, Seen(head=3))
+    further = [replace(one, partition=number) for one in records([4])["membership"]]
+    await fresh.put(number, {"membership": [replace(further[0], offset=2)]})
+    assert (await members(db, Build(2)), await seen(db, Build(2))) == (3, Seen(head=4))
+    assert (await members(db), await unseen_streams(db, *builds)) == (2, [])
+
+
+async def test_another_build_is_left_without_what_this_release_cannot_fold(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2]))
+    (id,) = await waiting(letters)
+    await letters.replay(id, OPERATOR)
+    await Fold(Build(2)).prepare(db)
+    with OldRelease():
+        await sink(client, db, Build(2)).put(0, records([1, 2]))
+        await letters.take_over(Build(2))
+    assert await seen(db, Build(2)) == Seen(head=1, missing={2})
+    assert [one["_id"] for one in await unseen_streams(db, FIRST, Build(2))] == [STREAM]
 
 
 async def test_what_says_nothing_about_its_place_can_be_discarded(
