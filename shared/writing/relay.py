@@ -98,8 +98,9 @@ class Relay:
                     linger_ms=0,
                     compression_type=None,
                 )
+                starting = asyncio.create_task(by_its_name(producer.start()))
                 try:
-                    await by_its_name(producer.start())
+                    await asyncio.shield(starting)
                     self._failure, pause = None, FIRST_PAUSE_S
                     await by_its_name(self._follow(producer))
                 except (KafkaError, PyMongoError, OSError) as problem:
@@ -108,7 +109,7 @@ class Relay:
                     RELAY_FAILURES.inc()
                     log.warning("relay.began_again", reason=repr(problem))
                 finally:
-                    await _throw_away(producer)
+                    await _throw_away(producer, starting)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, LONGEST_PAUSE_S)
         finally:
@@ -270,8 +271,13 @@ def _lane(key: bytes) -> int:
     return partition_of(key, LANES)
 
 
-async def _throw_away(producer: AIOKafkaProducer) -> None:
-    """It has failed already; what it held is still in the outbox. What it cannot send it would keep trying to."""
+async def _throw_away(producer: AIOKafkaProducer, starting: asyncio.Task[None]) -> None:
+    """It has failed already; what it held is still in the outbox. What it cannot send it would keep trying to.
+
+    One that is still connecting does so first: cut off in that, it would leave the connection open.
+    """
+    with contextlib.suppress(Exception):
+        await asyncio.wait_for(starting, timeout=5)
     with contextlib.suppress(Exception):
         await asyncio.wait_for(producer.stop(), timeout=5)
         return
