@@ -12,6 +12,8 @@ from typing import Any, Self
 
 import structlog
 import uvicorn
+from aiokafka.conn import create_conn
+from aiokafka.errors import KafkaError
 from fastapi import FastAPI
 from pymongo.errors import PyMongoError
 
@@ -104,8 +106,9 @@ def kafka_check(bootstrap: str) -> Callable[[], Awaitable[str | None]]:
     async def check() -> str | None:
         for server in bootstrap.split(","):
             host, _, port = server.strip().rpartition(":")
-            with contextlib.suppress(OSError, TimeoutError):
-                _, connection = await asyncio.wait_for(asyncio.open_connection(host, int(port)), timeout=1)
+            with contextlib.suppress(KafkaError, OSError, TimeoutError):
+                # it asks a question, too: one that is frozen still lets connect
+                connection = await asyncio.wait_for(create_conn(host, int(port)), timeout=1)
                 connection.close()
                 return None
         return f"no broker answers at {bootstrap}: {LOOK_AFTER}"

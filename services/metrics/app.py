@@ -40,6 +40,7 @@ class Processor:
         self.current = CurrentBuild(self.db, self._sink)
         self.worker: Worker | None = None
         self.relay: Relay | None = None
+        self.watching: Watching | None = None
         self.waits_for: str | None = "MongoDB and Kafka"
 
     async def run(self) -> None:
@@ -54,7 +55,7 @@ class Processor:
         committed = asyncio.Event()
         relay = self.relay = Relay(self.db, settings.kafka, committed)
         lease = Lease(self.db, "relay", f"{socket.gethostname()}:{settings.port}")
-        watching = Watching(settings, self.db, self.current, stream, worker)
+        watching = self.watching = Watching(settings, self.db, self.current, stream, worker)
         with Watchdog(settings.stuck_after) as watchdog:
             async with Tasks() as tasks:
                 tasks.start("relay", lease.while_held(relay.run))
@@ -92,6 +93,7 @@ class Processor:
         return (
             self.waits_for
             or (self.worker.stopped if self.worker else None)
+            or (self.watching.problem if self.watching else None)
             or (self.relay.last_failure if self.relay else None)
         )
 

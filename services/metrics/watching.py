@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import UnknownTopicOrPartitionError
 
 from services.metrics.beside import folded_offsets, places
 from services.metrics.builds import CurrentBuild
@@ -35,7 +36,7 @@ from services.metrics.worker import Worker
 from shared.drivers import by_its_name
 from shared.mongo import Database
 from shared.reading.follower import AWAY, require_log, stop
-from shared.reading.log import cluster_id, look_at
+from shared.reading.log import REMEDY, cluster_id, look_at
 from shared.views.builds import Build
 
 log = structlog.get_logger(__name__)
@@ -58,6 +59,8 @@ class Watching:
         self._folded: Offsets = {}
         self._trends: dict[TopicPartition, Trend] = defaultdict(Trend)
         self._told: set[TopicPartition] = set()
+        self.problem: str | None = None
+        """Why it cannot be told how far reading is behind."""
 
     async def run(self, watchdog: Watchdog) -> None:
         while True:
@@ -71,6 +74,7 @@ class Watching:
                     await self._look(consumer, cluster, watchdog)
                     await asyncio.sleep(self._every_s)
             except AWAY as problem:
+                self.problem = f"it cannot be told how far reading is behind: {str(problem) or repr(problem)}"
                 log.warning("watching.out_of_reach", reason=repr(problem))
                 watchdog.all_is_well()
             finally:
@@ -84,12 +88,15 @@ class Watching:
             LostLog: a topic was deleted and made anew, or cut, while it was read.
         """
         everywhere = places(self._partitions)  # a topic that is deleted is nobody's
+        if absent := {place.topic for place in everywhere} - await self._in_time(consumer.topics()):
+            raise UnknownTopicOrPartitionError(f"{', '.join(sorted(absent))} is not on Kafka any more: {REMEDY}")
         await self._in_time(require_log(self._current, everywhere, partial(look_at, consumer, everywhere, cluster)))
         build = self._current.build
         ends: Offsets = await self._in_time(consumer.end_offsets(everywhere))
         folded = await self._in_time(folded_offsets(self._db, build, self._partitions))
         lag = behind(folded, ends)
         self._judge(lag, folded, watchdog)
+        self.problem = None
         try:
             await self._in_time(self._tell(consumer, build, lag, folded))
         except AWAY as problem:

@@ -15,13 +15,14 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 
 from deploy.local.services import waiting_for
 from deploy.local.settings import free_ports
 from deploy.local.system import System
 from services.metrics.watchdog import EXIT_CODE
 from shared.events.fact import Recorded
-from shared.kafka import encode
+from shared.kafka import encode, ensure_topics
 from shared.mongo import Database
 from shared.reading.heads import unseen
 from shared.views.builds import FIRST
@@ -204,6 +205,46 @@ async def test_kafka_that_is_away_is_no_lack_of_progress(
     assert await worker.ended() == EXIT_CODE
 
 
+async def test_while_kafka_is_frozen_a_worker_is_not_ready(worker: OneWorker, own_kafka: System, db: Database) -> None:
+    async def waits_for_kafka() -> bool:
+        return "kafka: no broker answers" in (await worker.waits_for() or "")
+
+    async def is_ready() -> bool:
+        return await worker.waits_for() is None
+
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start()
+    await until(is_ready)
+    own_kafka.child("kafka").signal(signal.SIGSTOP)
+    try:
+        await until(waits_for_kafka)
+    finally:
+        own_kafka.child("kafka").signal(signal.SIGCONT)
+    await until(is_ready)
+    assert worker.runs
+
+
+async def test_while_a_topic_is_absent_a_worker_is_not_ready_and_names_it(
+    worker: OneWorker, own_kafka: System, db: Database
+) -> None:
+    async def names_it() -> bool:
+        return "feedback.events is not on Kafka any more: refill it" in (await worker.waits_for() or "")
+
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start()
+    await until(lambda: _has(worker, "partitions.assigned"))
+    admin = AIOKafkaAdminClient(bootstrap_servers=own_kafka.kafka)
+    await admin.start()
+    try:
+        await admin.delete_topics(["feedback.events"])
+        await until(names_it)
+        assert worker.runs
+    finally:
+        await admin.close()
+        await worker.kill()
+        await ensure_topics(own_kafka.kafka, ["feedback.events"], partitions=PARTITIONS, replication=1)
+
+
 async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
     worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
 ) -> None:
@@ -235,8 +276,11 @@ async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
     await until(lambda: _has(worker, "worker.went_on"))
     await until(lambda: is_folded(db, good))
     assert await worker.waits_for() is None
-    waiting = (await praxis(worker, "list"))["dead_letters"]
-    assert len(waiting) == 2
+
+    async def two_more_wait() -> bool:
+        return len((await praxis(worker, "list"))["dead_letters"]) == 2
+
+    await until(two_more_wait)  # what follows the one at which it stood still is read again first
     refused = await praxis(worker, "replay", "--all", "--by=ops", fails=True)
     assert Counter("does not understand it either" in one["refused"] for one in refused["dead_letters"]) == {True: 2}
 
