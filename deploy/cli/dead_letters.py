@@ -4,7 +4,7 @@ import getpass
 import http.client
 import json
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from typing import Annotated, Any
 from urllib.parse import SplitResult, quote, urlencode, urlsplit
 
@@ -55,6 +55,13 @@ class MetricsFailed(Failure):
         )
 
 
+class NotMetrics(Failure):
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            f"What answers at {url} is not the metrics service.", "give its address with --metrics or PRAXIS_METRICS."
+        )
+
+
 class Refused(Exception):
     """What the service does not do, in its own words."""
 
@@ -89,7 +96,7 @@ def show(
 ) -> None:
     """Show one: why it could not be understood, where it stood, and the record as it was."""
     try:
-        letter = _ask(metrics, "GET", f"/{quote(id, safe='')}")
+        letter = _ask(metrics, "GET", _path(id))
     except Refused as refused:
         raise Failure(str(refused)) from None
     if as_json:
@@ -155,7 +162,7 @@ def _settle(
     outcomes: list[dict[str, Any]] = []
     for id in ids:
         try:
-            answer = _ask(metrics, "POST", f"/{quote(id, safe='')}/{how}", decision)
+            answer = _ask(metrics, "POST", f"{_path(id)}/{how}", decision)
         except Refused as refused:
             outcomes.append({"id": id, "refused": str(refused)})
             if not as_json:
@@ -186,9 +193,18 @@ def _letters(metrics: str, *, settled_too: bool) -> Iterator[dict[str, Any]]:
     after = ""
     while after is not None:
         query = urlencode({"all": str(settled_too).lower(), "after": after, "limit": 1_000})
-        page = _ask(metrics, "GET", f"?{query}")
+        try:
+            page = _ask(metrics, "GET", f"?{query}")
+        except Refused:  # metrics refuses no list
+            raise NotMetrics(metrics) from None
         yield from page["dead_letters"]
         after = page["next"]
+
+
+def _path(id: str) -> str:
+    if not id.strip():
+        raise typer.BadParameter("it is empty; `praxis dead-letters list` shows them", param_hint="ID")
+    return f"/{quote(id, safe='')}"
 
 
 def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None) -> Any:
@@ -196,21 +212,23 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None) -
     Raises:
         Refused: it says why not.
         MetricsAway: it does not answer, or not now.
+        NotMetrics: something else does.
     """
     address = _address(url)
     connect = http.client.HTTPSConnection if address.scheme == "https" else http.client.HTTPConnection
-    connection = connect(address.netloc, timeout=PATIENCE_S)
     try:
-        content = json.dumps(body) if body is not None else None
-        connection.request(
-            method, f"{address.path.rstrip('/')}/v1/dead-letters{path}", content, {"Content-Type": "application/json"}
-        )
-        answer = connection.getresponse()
-        status, told = answer.status, json.loads(answer.read())
+        with closing(connect(address.netloc, timeout=PATIENCE_S)) as connection:
+            content = json.dumps(body) if body is not None else None
+            whole = f"{address.path.rstrip('/')}/v1/dead-letters{path}"
+            connection.request(method, whole, content, {"Content-Type": "application/json"})
+            answer = connection.getresponse()
+            status, told = answer.status, json.loads(answer.read())
+    except (json.JSONDecodeError, UnicodeDecodeError):
+        raise NotMetrics(url) from None
     except (OSError, http.client.HTTPException, ValueError) as problem:
         raise MetricsAway(url, str(problem) or type(problem).__name__) from None
-    finally:
-        connection.close()
+    if not isinstance(told, dict):
+        raise NotMetrics(url)
     if status == http.client.SERVICE_UNAVAILABLE:
         raise MetricsAway(url, str(told.get("detail", status)))
     if status >= 500:

@@ -45,10 +45,22 @@ class Grounds:
             stack.close()
 
 
+def _fault(name: str) -> str:
+    if name not in FAULTS:
+        raise argparse.ArgumentTypeError(f"no fault is called '{name}'; there are {', '.join(FAULTS)}")
+    return name
+
+
+def _some(number: str) -> int:
+    if not number.isdecimal() or int(number) < 1:
+        raise argparse.ArgumentTypeError(f"'{number}' is no number of seeds: 1 or more")
+    return int(number)
+
+
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
-    parser.add_argument("names", nargs="*", choices=[[], *FAULTS], metavar="NAME", help=", ".join(FAULTS))
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("names", nargs="*", type=_fault, metavar="NAME", help=", ".join(FAULTS))
+    parser.add_argument("--seeds", type=_some, default=20)
     parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--histories", type=Path, help="where they are kept; a folder of their own if left out")
     given = parser.parse_args(arguments)

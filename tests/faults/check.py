@@ -38,7 +38,12 @@ def check(history: History) -> list[Anomaly]:
 
 
 def main(folder: Path) -> int:
-    history = History.load(folder)
+    try:
+        history = History.load(folder)
+    except OSError as problem:
+        sys.exit(
+            f"{folder} holds no history: {problem}. Name a folder such as one of those that a run tells at its end"
+        )
     anomalies = check(history)
     print(f"{folder}: {len(history.acknowledged())} commands acknowledged, {len(history.events)} facts")  # noqa: T201
     for anomaly in anomalies:
@@ -48,4 +53,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(max(main(Path(folder)) for folder in sys.argv[1:]))
+    sys.exit(max((main(Path(folder)) for folder in sys.argv[1:]), default="name the folders of some histories"))

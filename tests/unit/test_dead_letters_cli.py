@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from deploy.cli.dead_letters import SHOWN, MetricsAway, MetricsFailed
+from deploy.cli.dead_letters import SHOWN, MetricsAway, MetricsFailed, NotMetrics
 from deploy.local.failures import Failure
 
 LETTER: dict[str, Any] = {
@@ -107,3 +107,20 @@ def test_a_service_that_cannot_answer_now_is_away_in_its_own_words(metrics: str)
 def test_a_service_that_fails_is_not_away(metrics: str) -> None:
     with pytest.raises(MetricsFailed, match="failed: it broke"):
         told("list", "--metrics", metrics)
+
+
+@pytest.mark.parametrize("metrics", [(404, {"detail": "There is nothing at this address"}), (200, [])], indirect=True)
+@pytest.mark.parametrize("command", [["list"], ["replay", "--all"]])
+def test_another_service_at_that_address_is_told_as_such(metrics: str, command: list[str]) -> None:
+    with pytest.raises(NotMetrics, match=metrics):
+        told(*command, "--metrics", metrics)
+
+
+def test_an_address_with_a_space_is_nobodys() -> None:
+    with pytest.raises(MetricsAway, match="exa mple"):
+        told("list", "--metrics", "http://exa mple")
+
+
+@pytest.mark.parametrize("command", [["show"], ["replay"], ["discard", "--why=a test"]])
+def test_an_empty_id_is_refused(metrics: str, command: list[str]) -> None:
+    assert "it is empty" in told(*command, "", "--metrics", metrics)
