@@ -17,7 +17,7 @@ from shared.drivers import by_its_name
 from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document
 from shared.reading.hand import FETCHED_BYTES, MOST_POLLED, Batch, Hand, polled
-from shared.reading.log import Log, cluster_id, learned, look_at, topic_of
+from shared.reading.log import Log, LostLog, cluster_id, learned, look_at, topic_of
 from shared.reading.sink import BeginsBeyond, Folding
 from shared.running import told_to_end
 
@@ -147,7 +147,7 @@ class Follower:
                         self.waits_for = None
                     hand.take(records)
                     if assignment.settled and time.monotonic() > look_at_s:
-                        await self._look_again(consumer, assignment.cluster)
+                        await self._look_again(consumer, assignment)
                         look_at_s = time.monotonic() + LOOK_EVERY_S
         finally:
             self._consumer = None
@@ -155,12 +155,18 @@ class Follower:
             await asyncio.gather(hinting, return_exceptions=True)
             await stop(consumer)
 
-    async def _look_again(self, consumer: AIOKafkaConsumer, cluster: str | None) -> None:
+    async def _look_again(self, consumer: AIOKafkaConsumer, assignment: "_Assignment") -> None:
         places = consumer.assignment()
         try:
-            await by_its_name(require_log(self._sink, places, partial(look_at, consumer, places, cluster)))
+            await self._require_log(places, partial(look_at, consumer, places, assignment.cluster))
+        except LostLog:
+            await self._require_log(places, partial(assignment.look, places))  # where it is another cluster, say that
+            raise
         except AWAY as problem:
             log.warning("follower.not_looked", group=self._group, reason=repr(problem))
+
+    async def _require_log(self, places: Collection[TopicPartition], look: Callable[[], Awaitable[Log]]) -> None:
+        await by_its_name(require_log(self._sink, places, look))
 
     async def _put(self, consumer: AIOKafkaConsumer, hand: Hand, number: int, batch: Batch) -> None:
         try:
@@ -242,13 +248,13 @@ class _Assignment(ConsumerRebalanceListener):  # type: ignore[misc]
 
     async def on_partitions_assigned(self, assigned: Collection[TopicPartition]) -> None:
         try:
-            stored = await require_log(self._sink, assigned, partial(self._look, assigned))
+            stored = await require_log(self._sink, assigned, partial(self.look, assigned))
             for place, offset in stored.items():
                 self._consumer.seek(place, offset)
             self.settled = True
         except Exception as problem:
             self.problem = problem
 
-    async def _look(self, assigned: Collection[TopicPartition]) -> Log:
+    async def look(self, assigned: Collection[TopicPartition]) -> Log:
         self.cluster = await cluster_id(self._bootstrap)
         return await look_at(self._consumer, assigned, self.cluster)

@@ -74,6 +74,11 @@ def learned(number: int, document: Document | None, log: Log) -> Document:
         topic, where = topic_of(place), f"{place.topic}, partition {number}"
         offset, beginning, end = offsets.get(topic, 0), log.beginnings[place], log.ends[place]
         found = log.firsts.get(place)
+        if offset and log.cluster and log.cluster != known.get("cluster", log.cluster):
+            raise LostLog(
+                f"{where}: what was read is of Kafka's cluster {known['cluster']}, and this is cluster {log.cluster}. "
+                f"Name that one, or, where it is lost, {REMEDY}"
+            )
         if beginning > 0 or offset > end or (offset and found is None):
             raise LostLog(
                 f"{where}: reading is to go on at offset {offset}, but Kafka holds {beginning} to {end}. The log was "
@@ -81,11 +86,6 @@ def learned(number: int, document: Document | None, log: Log) -> Document:
             )
         if not offset or found is None:
             continue
-        if log.cluster and log.cluster != known.get("cluster", log.cluster):
-            raise LostLog(
-                f"{where}: what was read is of Kafka's cluster {known['cluster']}, and this is cluster {log.cluster}. "
-                f"Name that one, or, where it is lost, {REMEDY}"
-            )
         if found != firsts.get(topic, found):
             raise LostLog(
                 f"{where}: the first record is not the one that was read, it came there at {_instant(found)} and not "
