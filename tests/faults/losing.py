@@ -10,6 +10,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from shared.kafka import ensure_topics
+from shared.reading.fetched import Blank
 from tests.end_to_end.test_lost_topics import praxis
 from tests.faults.arena import Arena
 from tests.faults.ground import PARTITIONS
@@ -153,7 +154,7 @@ async def _records(arena: Arena, topic: str) -> list[Any]:
         await consumer.seek_to_beginning(*ends)
         while any([await consumer.position(place) < end for place, end in ends.items()]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += records
+                found += [record for record in records if not isinstance(record, Blank)]
     finally:
         await consumer.stop()
     return found
