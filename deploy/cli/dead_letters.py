@@ -23,6 +23,8 @@ LISTED = 300
 """Characters of a reason or a position."""
 SHOWN = 2_000
 """Characters of a key, a header or a value."""
+NO_SUCH_LETTER = "/unknown-dead-letter"
+"""The end of the type of problem that metrics alone answers with 404."""
 
 MetricsUrl = Annotated[
     str, typer.Option("--metrics", envvar="PRAXIS_METRICS", metavar="URL", help="Where the metrics service listens.")
@@ -96,7 +98,7 @@ def show(
 ) -> None:
     """Show one: why it could not be understood, where it stood, and the record as it was."""
     try:
-        letter = _ask(metrics, "GET", _path(id))
+        letter = _ask(metrics, "GET", _path(id), holds="left_out")
     except Refused as refused:
         raise Failure(str(refused)) from None
     if as_json:
@@ -160,9 +162,12 @@ def _settle(
 ) -> None:
     """One after the other; those that are refused do not keep the others from being settled."""
     outcomes: list[dict[str, Any]] = []
-    for id in ids:
+    paths = [_path(id) for id in ids]  # all are looked at before the first is settled
+    for id, path in zip(ids, paths, strict=True):
         try:
-            answer = _ask(metrics, "POST", f"{_path(id)}/{how}", decision)
+            answer = _ask(
+                metrics, "POST", f"{path}/{how}", decision, holds="folded" if how == "replay" else "discarded"
+            )
         except Refused as refused:
             outcomes.append({"id": id, "refused": str(refused)})
             if not as_json:
@@ -194,7 +199,7 @@ def _letters(metrics: str, *, settled_too: bool) -> Iterator[dict[str, Any]]:
     while after is not None:
         query = urlencode({"all": str(settled_too).lower(), "after": after, "limit": 1_000})
         try:
-            page = _ask(metrics, "GET", f"?{query}")
+            page = _ask(metrics, "GET", f"?{query}", holds="dead_letters")
         except Refused:  # metrics refuses no list
             raise NotMetrics(metrics) from None
         yield from page["dead_letters"]
@@ -204,11 +209,14 @@ def _letters(metrics: str, *, settled_too: bool) -> Iterator[dict[str, Any]]:
 def _path(id: str) -> str:
     if not id.strip():
         raise typer.BadParameter("it is empty; `praxis dead-letters list` shows them", param_hint="ID")
+    if "/" in id:  # its path would be another
+        raise typer.BadParameter(f"'{id}' is none; `praxis dead-letters list` shows them", param_hint="ID")
     return f"/{quote(id, safe='')}"
 
 
-def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None) -> Any:
-    """
+def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None, *, holds: str) -> Any:
+    """What it answers; metrics' answer has a field `holds`.
+
     Raises:
         Refused: it says why not.
         MetricsAway: it does not answer, or not now.
@@ -233,8 +241,12 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None) -
         raise MetricsAway(url, str(told.get("detail", status)))
     if status >= 500:
         raise MetricsFailed(url, str(told.get("detail", status)))
+    if status == http.client.NOT_FOUND and not str(told.get("type")).endswith(NO_SUCH_LETTER):
+        raise NotMetrics(url)
     if status >= 400:
         raise Refused(str(told.get("detail", status)))
+    if holds not in told:
+        raise NotMetrics(url)
     return told
 
 

@@ -12,6 +12,8 @@ from typer.testing import CliRunner
 from deploy.cli import app
 from deploy.cli.dead_letters import SHOWN, MetricsAway, MetricsFailed, NotMetrics
 from deploy.local.failures import Failure
+from services.metrics.settling import UnknownDeadLetter
+from shared.http.problems import named
 
 LETTER: dict[str, Any] = {
     "id": "membership-3-0-abcdef",
@@ -41,6 +43,10 @@ class Answering(BaseHTTPRequestHandler):
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["Content-Length"]))
+        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         pass
@@ -109,11 +115,27 @@ def test_a_service_that_fails_is_not_away(metrics: str) -> None:
         told("list", "--metrics", metrics)
 
 
-@pytest.mark.parametrize("metrics", [(404, {"detail": "There is nothing at this address"}), (200, [])], indirect=True)
-@pytest.mark.parametrize("command", [["list"], ["replay", "--all"]])
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        (404, {"type": "/problems/http-404", "detail": "There is nothing at this address"}),
+        (404, {"detail": "Not Found"}),
+        (200, {"status": "ok"}),
+        (200, []),
+    ],
+    indirect=True,
+)
+@pytest.mark.parametrize("command", [["list"], ["replay", "--all"], ["show", "x"], ["replay", "x"]])
 def test_another_service_at_that_address_is_told_as_such(metrics: str, command: list[str]) -> None:
     with pytest.raises(NotMetrics, match=metrics):
         told(*command, "--metrics", metrics)
+
+
+@pytest.mark.parametrize(
+    "metrics", [(404, {"type": f"/problems/{named(UnknownDeadLetter)}", "detail": "none"})], indirect=True
+)
+def test_a_letter_that_is_not_there_is_refused_by_metrics_itself(metrics: str) -> None:
+    assert told("replay", "x", "--metrics", metrics) == "x: none\n"
 
 
 def test_an_address_with_a_space_is_nobodys() -> None:
@@ -124,3 +146,12 @@ def test_an_address_with_a_space_is_nobodys() -> None:
 @pytest.mark.parametrize("command", [["show"], ["replay"], ["discard", "--why=a test"]])
 def test_an_empty_id_is_refused(metrics: str, command: list[str]) -> None:
     assert "it is empty" in told(*command, "", "--metrics", metrics)
+
+
+def test_an_id_that_would_be_another_path_is_refused(metrics: str) -> None:
+    assert "'a/b' is none" in told("show", "a/b", "--metrics", metrics)
+
+
+@pytest.mark.parametrize("metrics", [(200, {"folded": True})], indirect=True)
+def test_an_empty_id_among_others_is_refused_before_any_is_settled(metrics: str) -> None:
+    assert "folded" not in told("replay", "x", "", "--metrics", metrics)
