@@ -40,7 +40,7 @@ def check(history: History) -> list[Anomaly]:
 def main(folder: Path) -> int:
     try:
         history = History.load(folder)
-    except OSError as problem:
+    except (OSError, ValueError) as problem:  # not there, or not as a run writes it
         sys.exit(
             f"{folder} holds no history: {problem}. Name a folder such as one of those that a run tells at its end"
         )
