@@ -11,7 +11,6 @@ from functools import partial
 import structlog
 from pymongo.errors import BulkWriteError
 
-from shared.events import convenings, feedback, membership  # noqa: F401 - a fact is known once its module is imported
 from shared.kafka import encode
 from shared.lease import Lease
 from shared.mongo import DUPLICATE_KEY, Database, Document
