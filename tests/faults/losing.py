@@ -9,7 +9,7 @@ from typing import Any
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
-from shared.kafka import ensure_topics
+from shared.kafka import NotUnderstood, decode, ensure_topics, partition_of
 from shared.reading.fetched import Blank
 from tests.end_to_end.test_lost_topics import praxis
 from tests.faults.arena import Arena
@@ -43,21 +43,29 @@ async def cut(arena: Arena, topic: str) -> None:
 
 
 async def make_longer(arena: Arena, topic: str) -> None:
-    """Make a topic anew, and put on it twice what it held."""
-    records = await _records(arena, topic)
+    """Make a topic anew, and put on it twice what it held of facts.
+
+    Not what an earlier run planted among them: twice as many dead letters are over metrics' limit, which stops it.
+    """
+    held = await _records(arena, topic)
+    facts = [record for record in held if _is_fact(record)]
+    if 2 * len(facts) <= len(held):
+        raise RuntimeError(
+            f"{topic} holds {len(held)} records, of which {len(facts)} are facts: it would not be longer"
+        )
     await keep(arena.system.kafka, arena.since, arena.history)
     await delete(arena, topic)
     await ensure_topics(arena.system.kafka, [topic], partitions=PARTITIONS, replication=1)
     producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, enable_idempotence=True, acks="all")
     await producer.start()
     try:
-        for record in [*records, *records]:
+        for record in [*facts, *facts]:
             headers, at = list(record.headers), record.partition
             await producer.send(topic, record.value, key=record.key, partition=at, headers=headers)
         await producer.flush()
     finally:
         await producer.stop()
-    arena.history.note("topic made anew", name=topic, records=2 * len(records))
+    arena.history.note("topic made anew", name=topic, records=2 * len(facts))
 
 
 async def relayed(arena: Arena) -> None:
@@ -158,6 +166,14 @@ async def _records(arena: Arena, topic: str) -> list[Any]:
     finally:
         await consumer.stop()
     return found
+
+
+def _is_fact(record: Any) -> bool:
+    try:
+        decode(record)
+    except NotUnderstood:
+        return False
+    return bool(partition_of(record.key, PARTITIONS) == record.partition)
 
 
 def _places(topic: str) -> list[TopicPartition]:
