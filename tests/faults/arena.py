@@ -19,7 +19,7 @@ from shared.mongo import Client
 from tests.faults import observed
 from tests.faults.doors import Manner
 from tests.faults.ground import Ground
-from tests.faults.history import History
+from tests.faults.history import History, Line
 from tests.faults.load import Load
 
 POLL_S = 0.05
@@ -33,6 +33,8 @@ class Arena:
         self.doors, self.disk = ground.doors, ground.disk
         self.since: observed.Mark
         """Where the run begins."""
+        self.to_discard: list[Line] = []
+        """What was planted and metrics is still to discard: until then its versions are missing."""
         self._hands: dict[str, asyncio.Lock] = {}
         self._meant_to_run: set[str] = set()
 

@@ -19,6 +19,7 @@ from tests.faults.ground import Ground
 from tests.faults.history import History
 from tests.faults.load import Load
 from tests.faults.nemesis.fault import Fault
+from tests.faults.planting import discard
 
 CLIENTS = 6
 BEFORE_S, AFTER_S = 1.0, 3.0
@@ -62,6 +63,7 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
         await arena.heal(fault.services)
         await asyncio.sleep(AFTER_S)
         await load.end(ANSWERED_WITHIN_S)
+        await discard(arena)
         still = await observed.settle(client, SEEN_WITHIN_S)
         caught_up = time.time() - healed_from
         if still:
