@@ -172,8 +172,12 @@ async def _is_discarded(arena: Arena, line: Line) -> bool:
     timeout = aiohttp.ClientTimeout(total=BURIED_WITHIN_S)
     try:
         async with aiohttp.ClientSession(timeout=timeout) as http, http.post(url, json=decision) as answer:
-            arena.history.note("discarded", id=letter["_id"], position=letter["position"], status=answer.status)
-            return answer.ok
+            about = {"id": letter["_id"], "position": letter["position"], "status": answer.status}
+            if not answer.ok:
+                arena.history.miss("could not discard", **about, reason=await answer.text())
+                return False
+            arena.history.note("discarded", **about)
+            return True
     except (aiohttp.ClientError, TimeoutError) as problem:
         arena.history.miss("could not discard", id=letter["_id"], reason=repr(problem))
         return False
