@@ -1,6 +1,8 @@
 """Facts on Kafka: CloudEvents 1.0 records in binary mode, and the topics that hold them."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import NamedTuple, Protocol
@@ -106,17 +108,19 @@ def decode(record: Carried) -> Recorded:
         NotUnderstood: what is wrong with it, in words for operations staff.
     """
     headers = present_headers(record)
+    if len(headers) < len(record.headers) and (names := repeated(record)):
+        raise NotUnderstood(f"the header {min(names)} stands there more than once")
     try:
-        version = int(headers["ce_sequence"])
-        recorded_at = datetime.fromisoformat(headers["ce_recordedtime"].decode())
+        version = _version(headers["ce_sequence"])
+        recorded_at = _time(headers["ce_recordedtime"])
         stream, key, topic = _placed(headers["ce_subject"])
         kind = _kind(headers["ce_type"])
         id = headers["ce_id"].decode()
         trace = headers.get("traceparent", b"").decode()
     except KeyError as missing:
         raise NotUnderstood(f"the header {missing.args[0]} is missing") from None
-    except ValueError as problem:
-        raise NotUnderstood(f"a header cannot be read: {problem}") from None
+    except ValueError:
+        raise NotUnderstood(_unreadable(headers)) from None
     if record.key != key or record.topic != topic:
         where = f"{_shown(record.key)} in {record.topic}, not under {_shown(key)} in {topic}"
         raise NotUnderstood(f"a fact about {stream} stands under key {where}")
@@ -149,6 +153,32 @@ def present_headers(record: Carried) -> dict[str, bytes]:
     return headers  # type: ignore[return-value]
 
 
+def repeated(record: Carried) -> set[str]:
+    """The attributes of the event that stand there more than once: none of them is to be believed."""
+    names = Counter(name for name, _ in record.headers)
+    return {name for name, count in names.items() if count > 1 and name.startswith("ce_")}
+
+
+def _unreadable(headers: Mapping[str, bytes]) -> str:
+    """Which header cannot be read, and why."""
+    for name, read in READ.items():
+        try:
+            read(headers.get(name, b""))
+        except ValueError as problem:
+            return f"the header {name} cannot be read: {problem}"
+    raise AssertionError("each of them can be read")
+
+
+def _version(sequence: bytes) -> int:
+    if not sequence.isdigit():
+        raise ValueError(f"{_shown(sequence)} is not a version, which is written with the digits 0 to 9 only")
+    return int(sequence)
+
+
+def _time(instant: bytes) -> datetime:
+    return datetime.fromisoformat(instant.decode())
+
+
 @lru_cache(maxsize=65_536)
 def _placed(subject: bytes) -> tuple[Stream, bytes, str]:
     """A stream, with the key and the name of the topic that its facts must stand under."""
@@ -161,6 +191,17 @@ def _kind(type: bytes) -> type[Fact]:
     if kind is None:
         raise NotUnderstood(f"no fact is called {type.decode()}: is this a newer producer's?")
     return kind
+
+
+READ: Mapping[str, Callable[[bytes], object]] = {
+    "ce_sequence": _version,
+    "ce_recordedtime": _time,
+    "ce_subject": _placed,
+    "ce_type": bytes.decode,
+    "ce_id": bytes.decode,
+    "traceparent": bytes.decode,
+}
+"""The headers that a fact is read from, and how."""
 
 
 def _instant(time: datetime) -> str:

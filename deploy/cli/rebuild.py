@@ -2,17 +2,18 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
 
 import typer
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
-from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.importing import AsJson
@@ -21,7 +22,8 @@ from deploy.local.failures import Failure
 from deploy.local.settings import REPOSITORY
 from deploy.local.system import System
 
-SHOWN = 40  # differences in the table; all that were kept are in --json
+SHOWN = 40
+"""Differences, and streams, that are shown; all that were kept are in --json."""
 
 
 def rebuild(
@@ -30,6 +32,9 @@ def rebuild(
     ] = False,
     new_topics: Annotated[
         bool, typer.Option("--new-topics", help="The topics were made anew and refilled: read all that they hold.")
+    ] = False,
+    take_back: Annotated[
+        bool, typer.Option("--take-back", help="Do without facts that were seen and that the new topics do not hold.")
     ] = False,
     grace: Annotated[
         float, typer.Option(help="Seconds until the old build is dropped, for reads that began in it.", min=0)
@@ -44,14 +49,18 @@ def rebuild(
     Where some differ they are shown, and taking over must be accepted. Ended half way, it goes on where it was when it
     is run again.
     """
-    if abandon and (accept_differences or new_topics):
+    if abandon and (accept_differences or new_topics or take_back):
         raise typer.BadParameter("it abandons a rebuild: nothing takes over then", param_hint="--abandon")
+    if take_back and not new_topics:
+        reason = "it goes with --new-topics only: else all that was seen is still on the topics"
+        raise typer.BadParameter(reason, param_hint="--take-back")
     flags = [
         *(["--accept-differences"] if accept_differences else []),
         *(["--new-topics"] if new_topics else []),
+        *(["--take-back"] if take_back else []),
         *(["--abandon"] if abandon else []),
     ]
-    with _running([*flags, "--grace", str(grace)]) as process:
+    with _running([*flags, "--grace", str(grace)]) as (process, log):
         told: list[dict[str, Any]] = [{"stage": "starting"}]
         interrupted = False
         try:
@@ -71,18 +80,35 @@ def rebuild(
         case _ if interrupted:
             raise Failure("Interrupted.", "run it again, and it goes on; or `praxis rebuild --abandon`.")
         case _:
-            log = System.from_environment().home / "logs" / "rebuild.log"
-            lines = log.read_text(errors="replace").splitlines()[-12:]
-            raise Failure("The rebuild ended without saying why.", f"read {log}; run it again, and it goes on.", lines)
+            how, lines = _end(process), log.lines()
+            remedy = f"read {log.file}; run it again, and it goes on." if lines else "run it again, and it goes on."
+            raise Failure(f"The rebuild {how}, without saying why.", remedy, lines)
+
+
+class _Log(NamedTuple):
+    """What the process writes beside what it tells: in a file, after what is there from earlier ones."""
+
+    file: Path
+    begin: int
+
+    def lines(self) -> list[str]:
+        """The last few of this process."""
+        return self.file.read_bytes()[self.begin :].decode(errors="replace").splitlines()[-12:]
+
+
+def _end(process: subprocess.Popen[str]) -> str:
+    code = process.wait(timeout=20)
+    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
 
 @contextmanager
-def _running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
-    """The process that rebuilds; it ends with the command."""
+def _running(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], _Log]]:
+    """The process that rebuilds, which ends with the command, and its log."""
     system = System.from_environment()
     logs = system.home / "logs"
     logs.mkdir(parents=True, exist_ok=True)
     with (logs / "rebuild.log").open("ab") as log:
+        begin = log.tell()
         process = subprocess.Popen(
             [sys.executable, "-m", "services.metrics.rebuild", *arguments],
             stdin=subprocess.PIPE,
@@ -93,7 +119,7 @@ def _running(arguments: Sequence[str]) -> Iterator[subprocess.Popen[str]]:
             env={**os.environ, "PRAXIS_KAFKA": system.kafka, "PRAXIS_MONGO": system.mongo},
         )
         try:
-            yield process
+            yield process, _Log(logs / "rebuild.log", begin)
         finally:
             process.terminate()
             process.wait(timeout=20)
@@ -167,32 +193,49 @@ def _show(told: dict[str, Any]) -> None:
 
 
 def _show_comparison(told: dict[str, Any]) -> None:
-    """What came of the comparison: each figure that differs, as far as there is room."""
+    """What came of the comparison: a line for each figure that differs, as far as there is room."""
+    _show_apart(told)
     compared = f"{told['figures']:,} sums and {told['records']:,} records of {told['scopes']:,} things"
-    if told["apart"]:
-        out.print(f"not compared, as the two builds have not seen the same of them: {told['apart']:,}")
     if not told["counts"]:
         out.print(f"{compared} compared: all are equal")
         return
     out.print(f"{compared} compared: {sum(told['counts'].values()):,} are not equal")
-    sheet = Table(box=None, pad_edge=False)
-    for column in ("what", "of", "part", "since", "as at", "was", "becomes"):
-        justify: Literal["left", "right"] = "right" if column in ("was", "becomes") else "left"
-        sheet.add_column(column, overflow="fold", justify=justify, no_wrap=column in ("what", "since", "as at"))
     for one in told["differences"][:SHOWN]:
-        of, _, part = one["key"].rpartition(" ") if one["since"] is None else (one["scope"], "", one["key"])
-        cells = (one["what"], of, part, one["since"], one["as_at"], one["before"], one["after"])
-        sheet.add_row(*(Text(_cell(cell)) for cell in cells))
-    out.print(sheet)
+        out.print(Text(f"  {_where(one)}: was {_cell(one['before'])}, becomes {_cell(one['after'])}"))
     for what, count in told["counts"].items():
         out.print(Text(f"{what}: {count:,}"))
-    if sum(told["counts"].values()) > SHOWN:
-        out.print(f"the first {SHOWN} are shown; --json tells up to {len(told['differences']):,}")
+    _show_rest(sum(told["counts"].values()), len(told["differences"]))
+
+
+def _show_apart(told: dict[str, Any]) -> None:
+    """The streams of which the two builds have not seen the same."""
+    if not told["apart"]:
+        return
+    out.print(f"the two builds have not seen the same facts of {told['apart']:,} streams:")
+    for stream, before, after in (one.values() for one in told["streams_apart"][:SHOWN]):
+        only = [f"the {which} one alone has seen {what}" for which, what in (("old", before), ("new", after)) if what]
+        out.print(Text(f"  {stream}: {', '.join(only)}"))
+    _show_rest(told["apart"], len(told["streams_apart"]))
+    if told["left_out"]:
+        out.print(f"so {told['left_out']:,} things are not compared")
+
+
+def _show_rest(count: int, kept: int) -> None:
+    if count > SHOWN:
+        out.print(f"the first {SHOWN} are shown; --json tells up to {kept:,}")
+
+
+def _where(one: dict[str, Any]) -> str:
+    """The figure and the days on which it differs, or the record and its field."""
+    if one["since"] is None:
+        return f"{one['what']}, {one['key']}"
+    part = f" {one['key']}" if one["key"] else ""
+    return f"{one['what']}{part} of {one['scope']}, {one['since']} to {one['as_at']}"
 
 
 def _cell(value: Any) -> str:
     if value is None:
-        return ""
+        return "not there"
     return textwrap.shorten(value if isinstance(value, str) else json.dumps(value), 60, placeholder=" …")
 
 

@@ -18,6 +18,8 @@ from shared.views.records import ids_in
 AT_ONCE = 200
 MOST_TOLD = 1_000
 """Differences that are kept one by one; all are counted."""
+SHOWN_RUNS = 5
+"""Runs of versions that are named of a stream."""
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 Place = tuple[str, str, str]
@@ -43,6 +45,15 @@ class Difference(NamedTuple):
     after: Any
 
 
+class Apart(NamedTuple):
+    """A stream of which the two builds have not seen the same facts."""
+
+    stream: str
+    only_before: str
+    """The versions that the old build alone has seen, as `3, 7 to 9`."""
+    only_after: str
+
+
 @dataclass
 class Comparison:
     """What came of it so far."""
@@ -50,8 +61,12 @@ class Comparison:
     scopes: int = 0
     figures: int = 0
     records: int = 0
+    left_out: int = 0
+    """Scopes that were not compared, because the topics are others and the builds have not seen the same of them."""
     apart: int = 0
-    """Scopes of which the builds have not seen the same: their figures cannot be compared."""
+    """Streams of which the builds have not seen the same."""
+    streams_apart: list[Apart] = field(default_factory=list)
+    """The first of those, `MOST_TOLD` at most."""
     differences: list[Difference] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     """How many there are, by measure and by kind and field of a record."""
@@ -63,24 +78,35 @@ class Comparison:
         if len(self.differences) < MOST_TOLD:
             self.differences.append(difference)
 
+    def tell_apart(self, stream: Apart) -> None:
+        self.apart += 1
+        if len(self.streams_apart) < MOST_TOLD:
+            self.streams_apart.append(stream)
+
 
 async def compare(
     into: Comparison, db: Database, builds: tuple[Build, Build], number: int | None, session: Session
 ) -> None:
-    """Compare what belongs to a partition number; all, where that is None. The old build is read in the session's
-    snapshot, the new one as it is, which must stay as it is meanwhile.
+    """Compare what belongs to a partition number. The old build is read in the session's snapshot, the new one as it
+    is, which must stay as it is meanwhile.
+
+    With None for all of them, where topics made anew may hold more than the old build has seen: a scope of which the
+    builds have not seen the same is left out then, as its figures must differ.
     """
     old, new = builds
     seen_before = await _seen(db[old.heads], number, session)
     seen_after = await _seen(db[new.heads], number)
-    alike = sorted(
-        scope
-        for scope in seen_before.keys() | seen_after.keys()
-        if seen_before.get(scope, {}) == seen_after.get(scope, {})
-    )
-    into.scopes += len(alike)
-    into.apart += len(seen_before.keys() | seen_after.keys()) - len(alike)
-    for scopes in _portions(alike):
+    compared = list[str]()
+    for scope in sorted(seen_before.keys() | seen_after.keys()):
+        streams = list(_apart(seen_before.get(scope, {}), seen_after.get(scope, {})))
+        for stream in streams:
+            into.tell_apart(stream)
+        if streams and number is None:
+            into.left_out += 1
+        else:
+            compared.append(scope)
+    into.scopes += len(compared)
+    for scopes in _portions(compared):
         await _compare_sums(into, db[old.sums], db[new.sums], {"scope": {"$in": scopes}}, session)
         places = {"$or": [place for scope in scopes for place in ids_in(scope)]}
         await _compare_records(into, db[old.records], db[new.records], places, session)
@@ -95,6 +121,36 @@ async def _seen(
         scope = document["_id"].partition("/")[2]
         seen[scope][document["_id"]] = Seen.restored(document)
     return seen
+
+
+def _apart(before: Mapping[str, Seen], after: Mapping[str, Seen]) -> Iterator[Apart]:
+    """The streams of which not the same versions were seen, or not the same fact at their heads."""
+    for stream in sorted(before.keys() | after.keys()):
+        old, new = before.get(stream, Seen()), after.get(stream, Seen())
+        only = _ranges(_versions(old, new)), _ranges(_versions(new, old))
+        if any(only):
+            yield Apart(stream, *only)
+        elif new.stands_elsewise(old.head, old.last) and old.last:
+            yield Apart(stream, f"{old.head} with the id {old.last}", f"{new.head} with the id {new.last}")
+
+
+def _versions(one: Seen, other: Seen) -> list[int]:
+    """What one has folded and the other has not, in order."""
+    skipped, skipped_by_other = one.missing | one.given_up, other.missing | other.given_up
+    within = {version for version in skipped_by_other if version <= min(one.head, other.head)}
+    return sorted((within | set(range(other.head + 1, one.head + 1))) - skipped)
+
+
+def _ranges(versions: Sequence[int]) -> str:
+    """Versions in order, as `3, 7 to 9`: the first few runs of them, and how many more there are."""
+    runs = list[list[int]]()
+    for version in versions:
+        if runs and version == runs[-1][-1] + 1:
+            runs[-1][1:] = [version]
+        else:
+            runs.append([version])
+    told = ", ".join(" to ".join(map(str, run)) for run in runs[:SHOWN_RUNS])
+    return f"{told} and {len(runs) - SHOWN_RUNS:,} more" if len(runs) > SHOWN_RUNS else told
 
 
 async def _compare_sums(

@@ -14,7 +14,7 @@ from pymongo import ASCENDING, ReplaceOne, UpdateOne
 
 from shared.events.fact import MAX_FACT_BYTES, Position
 from shared.kafka import Carried, Headers, Message, Record
-from shared.mongo import Database, Document
+from shared.mongo import Database, Document, Session
 from shared.reading.sink import DeadLetter, Halt, Unit
 from shared.writing.ledger import outgoing
 
@@ -176,14 +176,18 @@ async def discarded(db: Database) -> Discards:
     return Discards([document["_id"] async for document in found])
 
 
-async def given_up(db: Database) -> list[Position]:
-    """The versions that nobody waits for: where a letter was discarded, and none stands that is still to be settled."""
+async def given_up(db: Database, as_of: Session | None = None) -> list[Position]:
+    """The versions that nobody waits for: where a letter was discarded, and none stands that is still to be settled.
+
+    With a session in a snapshot: those that nobody waited for at that time.
+    """
     stages: list[Document] = [
         {"$match": {"position": {"$ne": None}, "replayed": None}},
         {"$group": {"_id": "$position", "waits": {"$max": {"$eq": [{"$type": "$discarded"}, "missing"]}}}},
         {"$match": {"waits": False}},
     ]
-    return [Position.parse(document["_id"]) async for document in await db.dead_letters.aggregate(stages)]
+    found = await db.dead_letters.aggregate(stages, session=as_of)
+    return [Position.parse(document["_id"]) async for document in found]
 
 
 async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL) -> None:

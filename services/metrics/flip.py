@@ -21,6 +21,10 @@ class NotReady(Exception):
     """The new build cannot take over yet, or not at all: the reason, for the operator. Nothing was changed."""
 
 
+class Unseen(NotReady):
+    """The old build has seen what the new one has not."""
+
+
 async def begin(db: Database) -> tuple[Build, Build]:
     """The current build and the one to be written beside it: that of a rebuild that was not finished, if there is one.
 
@@ -75,17 +79,20 @@ async def flip(
     new: Build,
     partitions: int,
     caught_up: Callable[[Offsets], Awaitable[None]],
+    *,
+    take_back: bool = False,
 ) -> None:
-    """Let the new build take over, in one transaction, if it has seen all that the old one has.
+    """Let the new build take over, in one transaction, if it has seen all that the old one has, or is to `take_back`
+    what it has not seen.
 
     That closes every partition document of the old build first: while it is open nobody can commit to the old build,
     afterwards nobody finds the offsets that they trust. `caught_up` returns once the new build has come to where the
     old one was stopped, and raises NotReady where it does not.
 
     Raises:
-        NotReady: nothing was changed.
+        Unseen, NotReady: nothing was changed.
     """
-    await transact(client, lambda session: _flip(db, session, old, new, partitions, caught_up))
+    await transact(client, lambda session: _flip(db, session, old, new, partitions, caught_up, take_back))
 
 
 async def _flip(
@@ -95,6 +102,7 @@ async def _flip(
     new: Build,
     partitions: int,
     caught_up: Callable[[Offsets], Awaitable[None]],
+    take_back: bool,
 ) -> None:
     stopped = await _close(db, session, old, partitions)
     pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
@@ -103,8 +111,8 @@ async def _flip(
     if not (await db[BUILDS].delete_one({"_id": NEXT, "build": new.number}, session=session)).deleted_count:
         raise NotReady(f"build {new.number} was given up meanwhile: begin again")
     await caught_up(stopped)
-    if behind := await unseen_streams(db, old, new):
-        raise NotReady(_in_words(old, new, behind))
+    if not take_back and (behind := await unseen_streams(db, old, new)):
+        raise Unseen(_in_words(old, new, behind))
     change = {"$set": {"build": new.number, "since": datetime.now(UTC)}}
     await db[BUILDS].update_one({"_id": CURRENT}, change, session=session)
 

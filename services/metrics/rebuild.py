@@ -24,10 +24,10 @@ from pymongo.errors import OperationFailure
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets
 from services.metrics.comparison import Comparison, compare
-from services.metrics.flip import NotReady, Offsets, begin, clear, flip, give_up
+from services.metrics.flip import NotReady, Offsets, Unseen, begin, clear, flip, give_up
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
-from services.metrics.settling import DeadLetters
+from services.metrics.taking_over import TakingOver
 from shared import logging
 from shared.drivers import by_its_name
 from shared.events.fact import SOURCE_TOPICS
@@ -49,6 +49,11 @@ CATCHES_UP_WITHIN_S = 10.0
 TRIES = 30
 SNAPSHOT_IS_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 
+TAKEN_BACK = (
+    "If the refill has ended, all that is on record stands on the topics, and what is not there was recorded by no "
+    "service: then --take-back lets the new build take over without it"
+)
+
 Say = Callable[[dict[str, Any]], None]
 Ask = Callable[[], Awaitable[bool]]
 
@@ -57,14 +62,22 @@ class Rebuild:
     """One rebuild, from its beginning, or from where an earlier one was ended, to its end."""
 
     def __init__(
-        self, settings: Settings, say: Say, ask: Ask, *, new_topics: bool = False, grace_s: float = 60
+        self,
+        settings: Settings,
+        say: Say,
+        ask: Ask,
+        *,
+        new_topics: bool = False,
+        take_back: bool = False,
+        grace_s: float = 60,
     ) -> None:
         """`ask` is asked whether the differences that were told are accepted.
 
         `new_topics`: the topics were made anew and refilled, so the offsets of the old build say nothing.
+        `take_back`: what the old build has seen and these topics do not hold was recorded by nobody, and goes.
         """
         self._settings, self._say, self._ask = settings, say, ask
-        self._new_topics, self._grace_s = new_topics, grace_s
+        self._new_topics, self._take_back, self._grace_s = new_topics, take_back, grace_s
         self._client = connect(settings.mongo)
         self._db: Database = self._client[settings.database]
         self._lease = Lease(self._db, "rebuild", f"{socket.gethostname()}:{os.getpid()}")
@@ -155,12 +168,13 @@ class Rebuild:
 
     async def _work(self, beside: Beside, old: Build, new: Build, partitions: int) -> Build | None:
         await self._until_near(beside)
-        comparison = await self._compare(beside, old, new, partitions)
+        settled = TakingOver(self._client, self._db, new, partitions)
+        comparison = await self._compare(beside, settled, old, new, partitions)
         self._say({"stage": "compared", **_told(comparison)})
         if comparison.counts and not await self._ask():
             self._say({"stage": "refused", "build": new.number})
             return None
-        await self._flip(beside, old, new, partitions)
+        await self._flip(beside, settled, old, new, partitions)
         self._say({"stage": "flipped", "build": new.number, "grace_s": self._grace_s, "facts": beside.facts})
         return new
 
@@ -172,9 +186,10 @@ class Rebuild:
                 self._say({"stage": "reading", **progress.told(beside)})
         self._say({"stage": "reading", **progress.told(beside)})
 
-    async def _compare(self, beside: Beside, old: Build, new: Build, partitions: int) -> Comparison:
+    async def _compare(
+        self, beside: Beside, settled: TakingOver, old: Build, new: Build, partitions: int
+    ) -> Comparison:
         comparison = Comparison()
-        await self._letters(partitions).take_over(new)
         # new topics may have another number of partitions: then all is compared at once
         portions = [range(partitions)] if self._new_topics else [range(n, n + 1) for n in range(partitions)]
         for numbers in portions:
@@ -183,6 +198,7 @@ class Rebuild:
                 async with self._client.start_session(snapshot=True) as session:
                     stopped_at = await folded_offsets(self._db, old, partitions, session)
                     await beside.stay(numbers, None if self._new_topics else stopped_at)
+                    await settled.settle(as_of=session)
                     number = None if self._new_topics else numbers[0]
                     await compare(comparison, self._db, (old, new), number, session)
             except OperationFailure as problem:
@@ -197,14 +213,12 @@ class Rebuild:
             self._say({"stage": "comparing", "done": numbers[-1] + 1, "total": partitions})
         return comparison
 
-    def _letters(self, partitions: int) -> DeadLetters:
-        return DeadLetters(self._client, self._db, partitions)
-
-    async def _flip(self, beside: Beside, old: Build, new: Build, partitions: int) -> None:
+    async def _flip(self, beside: Beside, settled: TakingOver, old: Build, new: Build, partitions: int) -> None:
         async def caught_up(stopped_at: Offsets) -> None:
             try:
                 async with asyncio.timeout(CATCHES_UP_WITHIN_S):
                     await beside.catch_up()
+                    await settled.settle()
             except TimeoutError:
                 raise NotReady(f"build {new.number} does not catch up with build {old.number}") from None
             if not self._new_topics:
@@ -212,16 +226,19 @@ class Rebuild:
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
-            await self._letters(partitions).take_over(new)
+            await settled.settle()
             try:
-                await flip(self._client, self._db, old, new, partitions, caught_up)
+                await flip(self._client, self._db, old, new, partitions, caught_up, take_back=self._take_back)
             except NotReady as problem:
                 if not left:
-                    raise
+                    raise NotReady(f"{problem}. {TAKEN_BACK}") if self._can_take_back(problem) else problem from None
                 self._say({"stage": "waiting", "reason": str(problem)})
                 await asyncio.sleep(1)
             else:
                 return
+
+    def _can_take_back(self, problem: NotReady) -> bool:
+        return self._new_topics and isinstance(problem, Unseen)
 
     async def _require_as_far(self, new: Build, partitions: int, stopped_at: Offsets) -> None:
         reached = await folded_offsets(self._db, new, partitions)
@@ -276,7 +293,9 @@ def _told(comparison: Comparison) -> dict[str, Any]:
         "scopes": comparison.scopes,
         "figures": comparison.figures,
         "records": comparison.records,
+        "left_out": comparison.left_out,
         "apart": comparison.apart,
+        "streams_apart": [stream._asdict() for stream in comparison.streams_apart],
         "counts": dict(comparison.counts.most_common()),
         "differences": [difference._asdict() for difference in comparison.differences],
     }
@@ -310,6 +329,7 @@ async def main(arguments: argparse.Namespace) -> int:
         _say,
         _accepted if arguments.accept_differences else _asked,
         new_topics=arguments.new_topics,
+        take_back=arguments.take_back,
         grace_s=arguments.grace,
     )
     try:
@@ -326,9 +346,13 @@ def parsed() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m services.metrics.rebuild")
     parser.add_argument("--accept-differences", action="store_true")
     parser.add_argument("--new-topics", action="store_true")
+    parser.add_argument("--take-back", action="store_true")
     parser.add_argument("--grace", type=float, default=60.0, metavar="SECONDS")
     parser.add_argument("--abandon", action="store_true")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.take_back and not arguments.new_topics:
+        parser.error("--take-back goes with --new-topics only: else what was seen is still on the topics")
+    return arguments
 
 
 if __name__ == "__main__":

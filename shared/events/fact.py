@@ -87,7 +87,7 @@ class Position(NamedTuple):
     @classmethod
     def parse(cls, text: str) -> Self:
         stream, _, version = text.strip().rpartition("@")
-        if not version.isdecimal() or int(version) < 1:
+        if not (version.isascii() and version.isdecimal()) or int(version) < 1:
             raise ValueError(f"'{text}' is not a position: write topic/kind.id@version")
         return cls(Stream.parse(stream), int(version))
 

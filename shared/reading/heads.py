@@ -1,4 +1,6 @@
-"""What a reader has seen of each stream: its head, the versions that are missing, and those that were given up."""
+"""What a reader has seen of each stream: its head, the versions that are missing, those that were given up, and which
+fact stands at the head.
+"""
 
 import asyncio
 from collections.abc import Callable, Collection, Iterable
@@ -34,12 +36,21 @@ class Seen:
     """Those below the head that did not come, and those, wherever they are, that came and could not be understood."""
     given_up: set[int] = field(default_factory=set)
     """Those that would be missing if nobody had decided to do without what stood there."""
+    last: str = field(default="", compare=False)
+    """The id of the fact at the head; empty where a release took it that did not keep it."""
 
     def has(self, version: int) -> bool:
         return version <= self.head and version not in self.missing
 
-    def take(self, version: int) -> bool:
-        """Take a version in; False where it was seen before.
+    def stands_elsewise(self, version: int, id: str) -> bool:
+        """Whether another fact was taken for this version, as far as that is known: at the head it is.
+
+        Facts come in order, so what was put in the place of the next one is met by that one while it is the head.
+        """
+        return version == self.head and bool(self.last) and id != self.last
+
+    def take(self, version: int, id: str) -> bool:
+        """Take a version in, as the fact of this id; False where it was seen before.
 
         Raises:
             TooFarAhead: nothing is taken.
@@ -53,7 +64,7 @@ class Seen:
             raise TooFarAhead(self.head, version)
         self.missing.update(skipped for skipped in range(self.head + 1, version) if skipped not in self.given_up)
         self._found(version)
-        self.head = version
+        self.head, self.last = version, id
         return True
 
     def _found(self, version: int) -> None:
@@ -74,10 +85,12 @@ class Seen:
 
     @classmethod
     def restored(cls, document: Document) -> "Seen":
-        return cls(document["head"], set(document["missing"]), set(document.get("given_up", ())))
+        missing, given_up = set(document["missing"]), set(document.get("given_up", ()))
+        return cls(document["head"], missing, given_up, document.get("last", ""))
 
     def document(self) -> Document:
-        return {"head": self.head, "missing": sorted(self.missing), "given_up": sorted(self.given_up)}
+        missing, given_up = sorted(self.missing), sorted(self.given_up)
+        return {"head": self.head, "missing": missing, "given_up": given_up, "last": self.last}
 
 
 async def unseen(

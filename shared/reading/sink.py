@@ -18,10 +18,10 @@ from pymongo.errors import BulkWriteError, OperationFailure, PyMongoError, Write
 
 from shared import failpoints, telemetry
 from shared.events.fact import Position, Recorded, Stream
-from shared.kafka import NotUnderstood, Record, decode, partition_of, present_headers, topic_name
+from shared.kafka import NotUnderstood, Record, decode, partition_of, present_headers, repeated, topic_name
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.fetched import Blank
-from shared.reading.heads import Seen
+from shared.reading.heads import Seen, TooFarAhead
 from shared.reading.metrics import BATCH_FACTS, BLANKS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
 
 log = structlog.get_logger(__name__)
@@ -146,6 +146,27 @@ class BeginsBeyond(Exception):
     def __init__(self, partition: int, next: Mapping[str, int]) -> None:
         super().__init__(f"partition {partition}: the next records are those at {dict(next)}")
         self.partition, self.next = partition, dict(next)
+
+
+class AnotherStandsThere(Exception):
+    """Another fact was folded in the place of this one."""
+
+    def __init__(self, position: Position, id: str, last: str) -> None:
+        super().__init__(
+            f"{position} was folded before as another fact, with the id {last}, and this one's is {id}: one of the two "
+            f"was not sent by the service whose stream it is"
+        )
+
+
+def take(seen: Seen, fact: Recorded) -> bool:
+    """Take a fact in; False where it was seen before.
+
+    Raises:
+        TooFarAhead, AnotherStandsThere: nothing is taken.
+    """
+    if seen.stands_elsewise(fact.version, fact.id):
+        raise AnotherStandsThere(fact.position, fact.id, seen.last)
+    return seen.take(fact.version, fact.id)
 
 
 class _Folded(NamedTuple):
@@ -295,8 +316,14 @@ class Sink:
         unit = Unit(self._db, session, partition, self._cached)
         written = [record for batch in news.values() for record in batch if not isinstance(record, Blank)]
         facts, letters, missed = self._decoded(written, unfoldable)
-        seen = await self._seen(unit, {fact.stream for fact in facts} | {position.stream for position in missed})
-        fresh = [fact for fact in facts if seen[fact.stream].take(fact.version)]
+        seen = await self._seen(unit, {fact.stream for _, fact in facts} | {position.stream for position in missed})
+        fresh = list[Recorded]()
+        for record, fact in facts:
+            try:
+                if take(seen[fact.stream], fact):
+                    fresh.append(fact)
+            except (TooFarAhead, AnotherStandsThere) as problem:
+                letters.append(DeadLetter(record, str(problem), fact.position))
         for position in missed:
             seen[position.stream].miss(position.version)
         if fresh:
@@ -332,15 +359,15 @@ class Sink:
 
     def _decoded(
         self, records: Iterable[Record], unfoldable: str | None
-    ) -> tuple[list[Recorded], list[DeadLetter], list[Position]]:
+    ) -> tuple[list[tuple[Record, Recorded]], list[DeadLetter], list[Position]]:
         """The facts, the new dead letters, and the positions of all that is no fact to be folded."""
-        facts, letters, missed = list[Recorded](), list[DeadLetter](), list[Position]()
+        facts, letters, missed = list[tuple[Record, Recorded]](), list[DeadLetter](), list[Position]()
         for record in records:
             misplaced = self._misplaced(record)
             reason = unfoldable or misplaced
             if not reason and record not in self._discarded:
                 try:
-                    facts.append(decode(record))
+                    facts.append((record, decode(record)))
                     continue
                 except NotUnderstood as problem:
                     reason = str(problem)[:LONGEST_REASON]
@@ -430,6 +457,8 @@ def _halves(records: Mapping[str, Sequence[Record]]) -> Iterator[dict[str, Seque
 
 def _position(record: Record) -> Position | None:
     headers = present_headers(record)
+    if len(headers) < len(record.headers) and repeated(record) & {"ce_subject", "ce_sequence"}:
+        return None
     try:
         position = Position.parse(f"{headers['ce_subject'].decode()}@{headers['ce_sequence'].decode()}")
     except (KeyError, ValueError):

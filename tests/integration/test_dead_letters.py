@@ -13,10 +13,19 @@ from starlette.types import Receive, Scope, Send
 
 from services.metrics import dead_letters
 from services.metrics.app import app
+from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Limit, Settled, TooManyDeadLetters, bury
 from services.metrics.flip import unseen_streams
 from services.metrics.fold import Fold
-from services.metrics.settling import AlreadyReplayed, DeadLetters, Discarded, StillNotUnderstood, UnknownDeadLetter
+from services.metrics.settling import (
+    AlreadyReplayed,
+    DeadLetters,
+    Discarded,
+    PlaceIsTaken,
+    StillNotUnderstood,
+    UnknownDeadLetter,
+)
+from services.metrics.taking_over import TakingOver
 from shared.events.fact import FACTS, SOURCE_TOPICS, Recorded
 from shared.events.membership import MemberJoined
 from shared.kafka import partition_of
@@ -272,7 +281,7 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
     await fresh.put(0, records([1, 2, 3, 4]))
     assert (await members(db, build), await seen(db, build)) == (2, Seen(head=4, missing={2}))
-    await letters.take_over(build)
+    await TakingOver(client, db, build, 12).settle()
     assert await seen(db, build) == Seen(head=4, given_up={2})
     await fresh.put(0, records([5]))
     assert (await members(db, build), await seen(db, build)) == (3, Seen(head=5, given_up={2}))
@@ -281,7 +290,7 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     await Fold(old).prepare(db)
     with OldRelease():
         await sink(client, db, old, discarded=await dead_letters.discarded(db)).put(0, records([1, 2, 3]))
-    await letters.take_over(old)
+    await TakingOver(client, db, old, 12).settle()
     assert await seen(db, old) == Seen(head=1, missing={3}, given_up={2})
     assert len(await waiting(letters)) == 1, "the same record is the same letter in each build"
 
@@ -304,12 +313,64 @@ async def test_another_build_folds_what_was_replayed_and_is_a_dead_letter_there_
     assert await letters.replay(id, OPERATOR)
     assert (await members(db, Build(2)), await seen(db, Build(2))) == (1, Seen(head=2))
     for _ in range(2):
-        await letters.take_over(Build(2))
+        await TakingOver(client, db, Build(2), 12).settle()
         assert (await members(db, Build(2)), await seen(db, Build(2))) == (2, Seen(head=3))
     further = [replace(one, partition=number) for one in records([4])["membership"]]
     await fresh.put(number, {"membership": [replace(further[0], offset=2)]})
     assert (await members(db, Build(2)), await seen(db, Build(2))) == (3, Seen(head=4))
     assert (await members(db), await unseen_streams(db, *builds)) == (2, [])
+
+
+async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_that_comes(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    number = partition_of(stream().key.encode(), 12)
+    one, two, three = (replace(record, partition=number) for record in records([1, 2, 3])["membership"])
+    forged = replace(three.with_header("ce_id", b"forged"), partition=(number + 1) % 12, offset=0)
+    current = sink(client, db, spread_over=12)
+    await current.put(number, {"membership": [one, two]})
+    await current.put(forged.partition, {"membership": [forged]})
+    (id,) = await waiting(letters)
+    assert await letters.replay(id, OPERATOR)
+    await current.put(number, {"membership": [three]})
+    (told,) = await waiting(letters)
+    letter = (await letters.letter(told)).letter
+    assert letter.reason.startswith(f"{STREAM}@3 was folded before as another fact, with the id forged, and")
+    with pytest.raises(PlaceIsTaken, match="Find out which, and discard this one"):
+        await letters.replay(told, OPERATOR)
+
+    anew = Build(2)
+    await Fold(anew).prepare(db)
+    fresh = sink(client, db, anew, spread_over=12)
+    await fresh.put(number, {"membership": [one, two, three]})
+    await fresh.put(forged.partition, {"membership": [forged]})
+    await TakingOver(client, db, anew, 12).settle()
+    comparison = Comparison()
+    async with client.start_session(snapshot=True) as session:
+        await compare(comparison, db, (FIRST, anew), number, session)
+    ids = "3 with the id forged", "3 with the id community.rehabilitation-3"
+    assert comparison.streams_apart == [Apart(STREAM, *ids)]
+    assert (await members(db, anew), await seen(db, anew)) == (2, Seen(head=3))
+
+
+async def test_what_was_settled_is_taken_over_as_it_was_at_the_time_of_a_snapshot(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    batch = broken([1, 2, 3], poison=[2, 3])
+    await sink(client, db).put(0, batch)
+    anew = Build(2)
+    await Fold(anew).prepare(db)
+    await sink(client, db, anew).put(0, batch)
+    first, second = await waiting(letters)
+    await letters.discard(first, OPERATOR)
+    settled = TakingOver(client, db, anew, 12)
+    async with client.start_session(snapshot=True) as session:
+        await db[FIRST.heads].find_one(session=session)
+        await letters.discard(second, OPERATOR)
+        await settled.settle(as_of=session)
+        assert await seen(db, anew) == Seen(head=1, missing={3}, given_up={2})
+    await settled.settle()
+    assert await seen(db, anew) == await seen(db) == Seen(head=1, given_up={2, 3})
 
 
 async def test_another_build_is_left_without_what_this_release_cannot_fold(
@@ -322,7 +383,7 @@ async def test_another_build_is_left_without_what_this_release_cannot_fold(
     await Fold(Build(2)).prepare(db)
     with OldRelease():
         await sink(client, db, Build(2)).put(0, records([1, 2]))
-        await letters.take_over(Build(2))
+        await TakingOver(client, db, Build(2), 12).settle()
     assert await seen(db, Build(2)) == Seen(head=1, missing={2})
     assert [one["_id"] for one in await unseen_streams(db, FIRST, Build(2))] == [STREAM]
 

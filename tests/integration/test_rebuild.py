@@ -12,18 +12,23 @@ from typing import Any
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from pymongo.asynchronous.collection import AsyncCollection
 from ulid import ULID
 
 from deploy.local.settings import free_ports
 from deploy.local.system import System
 from services.gateway.holdings import Views
+from services.metrics import rebuild as rebuilds
 from services.metrics.builds import current_build
-from services.metrics.dead_letters import bury
-from services.metrics.flip import NotReady, Offsets, begin, clear, flip
+from services.metrics.comparison import Apart, Comparison, compare
+from services.metrics.dead_letters import Settled, bury
+from services.metrics.flip import NotReady, Offsets, Unseen, begin, clear, flip
 from services.metrics.fold import Fold
+from services.metrics.settings import Settings
+from services.metrics.settling import DeadLetters
 from shared.events.fact import SOURCE_TOPICS, Position, Recorded, Stream
-from shared.kafka import ensure_topics, topic_name
-from shared.mongo import Client, Database
+from shared.kafka import encode, ensure_topics, topic_name
+from shared.mongo import Client, Database, Document
 from shared.reading.heads import unseen
 from shared.reading.sink import Closed, Sink
 from shared.views.builds import BUILDS, CURRENT, FIRST, Build
@@ -248,6 +253,61 @@ async def test_a_figure_that_differs_is_shown_and_must_be_accepted(
     assert await figures(db, history) == expected(history)
 
 
+async def test_what_was_discarded_and_is_read_late_hides_no_difference(
+    environment: Mapping[str, str],
+    worker: Worker,
+    producer: AIOKafkaProducer,
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history = History(communities=1, people=5)
+    scope = f"community.{history.communities[0]}"
+    broken = recorded(member_joined(), 10_000, Stream("membership", "community", history.communities[0]))
+    await worker.start()
+    await send(producer, [*history.published(), encode(broken)._replace(value=b"{")])
+    await until(lambda: are_folded(db, history.facts))
+    at = {"position": str(broken.position)}
+    await until(lambda: is_there(db.dead_letters, at))
+    (letter,) = await db.dead_letters.find(at).to_list()
+    await DeadLetters(db.client, db, PARTITIONS).discard(letter["_id"], Settled("ops", "a test", await now(db)))
+    await db[FIRST.sums].update_one({"_id": f"{scope}|members||2019"}, {"$inc": {"days.2019-11-05": 2}})
+
+    put, told = Sink.put, list[dict[str, Any]]()
+
+    async def slowly(self: Sink, number: int, records: Any) -> None:
+        await asyncio.sleep(0.5)  # so that it is thought to be near before anything is read
+        await put(self, number, records)
+
+    async def refuse() -> bool:
+        return False
+
+    monkeypatch.setattr(Sink, "put", slowly)
+    monkeypatch.setattr(rebuilds, "TELL_EVERY_S", 0.002)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    taken_over = await rebuilds.Rebuild(Settings(), told.append, refuse, grace_s=0).run()
+    (compared,) = (one for one in told if one["stage"] == "compared")
+    assert (compared["apart"], compared["counts"]) == (0, {"members": 1})
+    assert not taken_over
+
+
+async def test_streams_of_which_the_builds_have_not_seen_the_same_are_named_and_compared(
+    client: Client, db: Database, two_builds: tuple[Sink, Sink]
+) -> None:
+    old, _ = two_builds
+    await old.put(0, joined(range(3, 7)))
+    await db[SECOND.heads].update_one({"_id": str(STREAM)}, {"$set": {"missing": [2]}})
+    await db[FIRST.heads].update_one({"_id": str(STREAM)}, {"$set": {"given_up": [1], "missing": [5]}})
+    async with client.start_session(snapshot=True) as session:
+        at_equal_offsets, of_other_topics = Comparison(), Comparison()
+        await compare(at_equal_offsets, db, (FIRST, SECOND), 0, session)
+        await compare(of_other_topics, db, (FIRST, SECOND), None, session)
+    apart = [Apart(str(STREAM), "2, 4, 6 to 7", "1")]
+    assert at_equal_offsets.streams_apart == of_other_topics.streams_apart == apart
+    assert (at_equal_offsets.left_out, at_equal_offsets.scopes, at_equal_offsets.counts["members"] > 0) == (0, 1, True)
+    assert (of_other_topics.left_out, of_other_topics.scopes, of_other_topics.counts) == (1, 0, {})
+
+
 async def test_one_rebuild_at_a_time(
     environment: Mapping[str, str], worker: Worker, producer: AIOKafkaProducer, db: Database
 ) -> None:
@@ -347,11 +407,20 @@ async def test_a_build_that_has_not_seen_all_that_the_other_has_does_not_take_ov
         await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
     await new.put(0, joined(range(3, 4)))
     await db[SECOND.heads].update_one({"_id": str(STREAM)}, {"$set": {"missing": [2]}})
-    with pytest.raises(NotReady, match="without 2"):
+    with pytest.raises(Unseen, match="without 2"):
         await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
     assert await current_build(db) == FIRST
     await old.put(0, joined(range(4, 5)))
     assert (await old.next_offsets(0))["membership"] == 5, "the old build goes on as if nothing had been tried"
+
+
+async def test_what_was_recorded_by_nobody_is_taken_back_on_demand(
+    client: Client, db: Database, two_builds: tuple[Sink, Sink]
+) -> None:
+    old, _ = two_builds
+    await old.put(0, joined(range(3, 4)))
+    await flip(client, db, FIRST, SECOND, PARTITIONS, at_once, take_back=True)
+    assert await current_build(db) == SECOND
 
 
 async def test_a_reader_that_waits_for_what_it_wrote_finds_it_in_the_build_that_took_over_meanwhile(
@@ -390,6 +459,10 @@ async def has_begun(db: Database) -> bool:
 
 async def folded(db: Database, build: Build) -> int:
     return sum([sum(one["next"].values()) async for one in db[build.partitions].find()])
+
+
+async def is_there(collection: AsyncCollection[Document], query: Document) -> bool:
+    return await collection.find_one(query) is not None
 
 
 async def is_pointed_at(db: Database) -> bool:

@@ -231,6 +231,38 @@ async def test_a_fact_that_cannot_be_folded_is_a_dead_letter_the_rest_is_folded(
     assert await next_offsets(db) == {"membership": 10, "convenings": 0, "feedback": 3}
 
 
+async def test_a_version_much_too_far_ahead_is_a_dead_letter_that_says_so(client: Client, db: Database) -> None:
+    far = good("membership", 2, version=200_002)
+    await sink(client, db).put(0, {"membership": [*batch("membership", range(2))["membership"], far]})
+    assert await letters(db) == {2: "version 200002 cannot follow 2: no reader loses 100000 facts and more"}
+    assert (await count(db), await seen(db)) == (2, Seen(head=2))
+
+
+async def test_another_fact_at_a_version_that_was_folded_is_a_dead_letter_a_copy_is_not(
+    client: Client, db: Database
+) -> None:
+    one, two, three = batch("membership", range(3))["membership"]
+    another = replace(two.with_header("ce_id", b"another"), offset=2)
+    again = replace(two, offset=3)
+    for process in (sink(client, db), sink(client, db)):
+        await process.put(0, {"membership": [one, two, another, again]})
+    assert await letters(db) == {
+        2: "membership/community.rehabilitation@2 was folded before as another fact, with the id "
+        "community.rehabilitation-2, and this one's is another: one of the two was not sent by the service whose "
+        "stream it is"
+    }
+    await sink(client, db).put(0, {"membership": [replace(three, offset=4)]})
+    assert (await count(db), await seen(db)) == (3, Seen(head=3))
+
+
+async def test_whose_version_stands_there_twice_is_missing_nowhere(client: Client, db: Database) -> None:
+    one, two = batch("membership", range(2))["membership"]
+    twice = replace(two, headers=(*two.headers, ("ce_sequence", b"3")))
+    await sink(client, db).put(0, {"membership": [one, twice]})
+    assert await letters(db) == {1: "the header ce_sequence stands there more than once"}
+    assert (await count(db), await seen(db)) == (1, Seen(head=1))
+
+
 async def test_what_mongodb_cannot_hold_is_a_dead_letter_the_rest_is_folded(client: Client, db: Database) -> None:
     async def swell(unit: Unit, facts: Sequence[Recorded]) -> None:
         for _ in range(2 if any(fact.version == 2 for fact in facts) else 0):

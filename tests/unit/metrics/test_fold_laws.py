@@ -36,7 +36,7 @@ class Memory:
         self._seen: dict[Stream, Seen] = defaultdict(Seen)
 
     def put(self, batch: Iterable[Recorded]) -> None:
-        about = concerned([one for one in batch if self._seen[one.stream].take(one.version)])
+        about = concerned([one for one in batch if self._seen[one.stream].take(one.version, one.id)])
         held = {id: self.held[id] for id in about if id in self.held}
         while others := with_them(held) - held.keys():
             held |= {id: self.held[id] for id in others}

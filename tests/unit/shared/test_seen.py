@@ -11,7 +11,7 @@ ARRIVALS = st.lists(st.tuples(st.sampled_from(["good", "bad", "given up"]), st.i
 
 def arrive(seen: Seen, how: str, version: int) -> bool:
     if how == "good":
-        return seen.take(version)
+        return seen.take(version, str(version))
     (seen.miss if how == "bad" else seen.give_up)(version)
     return False
 
@@ -58,20 +58,20 @@ def test_what_was_given_up_is_taken_if_it_comes_all_the_same() -> None:
     seen.give_up(5)
     assert seen == Seen(head=4, given_up={5})
     assert not seen.has(5), "who has written version 5 waits for it"
-    assert seen.take(6)
+    assert arrive(seen, "good", 6)
     assert (seen.missing, seen.has(5)) == (set(), True)
-    assert seen.take(5)
-    assert not seen.take(5)
+    assert arrive(seen, "good", 5)
+    assert not arrive(seen, "good", 5)
     assert seen == Seen(head=6)
 
 
 def test_versions_that_were_skipped_are_missing_until_they_arrive() -> None:
     seen = Seen()
-    assert seen.take(1)
-    assert seen.take(4)
+    assert arrive(seen, "good", 1)
+    assert arrive(seen, "good", 4)
     assert seen.missing == {2, 3}
-    assert seen.take(3)
-    assert not seen.take(3)
+    assert arrive(seen, "good", 3)
+    assert not arrive(seen, "good", 3)
     assert seen.missing == {2}
 
 
@@ -79,7 +79,7 @@ def test_a_version_that_was_not_understood_is_missing_until_a_good_one_comes() -
     seen = Seen(head=4)
     seen.miss(5)
     assert (seen.head, seen.missing) == (4, {5})
-    assert seen.take(5)
+    assert arrive(seen, "good", 5)
     assert seen == Seen(head=5)
 
 
@@ -93,7 +93,24 @@ def test_what_was_seen_does_not_become_missing_by_a_broken_copy() -> None:
 def test_a_gap_that_cannot_be_true_is_refused_and_changes_nothing() -> None:
     seen = Seen(head=3)
     with pytest.raises(TooFarAhead, match=r"version \d+ cannot follow 3"):
-        seen.take(10**12)
+        arrive(seen, "good", 10**12)
     seen.miss(10**12)
     assert seen == Seen(head=3)
-    assert seen.take(3 + WIDEST_GAP)
+    assert arrive(seen, "good", 3 + WIDEST_GAP)
+
+
+def test_another_fact_at_the_head_is_known_by_its_id() -> None:
+    seen = Seen()
+    seen.take(1, "one")
+    seen.take(2, "two")
+    seen.take(5, "five")
+    seen.take(3, "three")
+    restored = Seen.restored(seen.document())
+    assert restored.stands_elsewise(5, "another")
+    assert not restored.stands_elsewise(5, "five")
+    assert not restored.stands_elsewise(2, "another"), "only that of the head is kept"
+    assert not restored.stands_elsewise(6, "six")
+
+
+def test_what_an_earlier_release_took_may_be_any_fact() -> None:
+    assert not Seen.restored({"head": 2, "missing": []}).stands_elsewise(2, "two")

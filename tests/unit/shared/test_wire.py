@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.events.fact import Fact
+from shared.events.fact import Fact, Position
 from shared.kafka import NotUnderstood, decode, encode
 from tests.builders import (
     TRACE,
@@ -103,8 +103,30 @@ def test_a_header_that_is_missing_is_named(name: str, is_null: bool) -> None:
     ],
 )
 def test_a_header_that_cannot_be_read_says_so(name: str, value: bytes) -> None:
-    with pytest.raises(NotUnderstood, match="a header cannot be read"):
+    with pytest.raises(NotUnderstood, match=f"the header {name} cannot be read: "):
         decode(GOOD.with_header(name, value))
+
+
+@pytest.mark.parametrize("value", ["+5", "1_0", "-1", " 5", "5.0", "\u0665", ""])
+def test_a_version_is_written_with_digits_only_and_read_alike_everywhere(value: str) -> None:
+    with pytest.raises(NotUnderstood, match=r"the header ce_sequence cannot be read: .* is not a version"):
+        decode(GOOD.with_header("ce_sequence", value.encode()))
+    if value.strip() == value:  # a position is also what somebody writes
+        with pytest.raises(ValueError, match="is not a position"):
+            Position.parse(f"{stream()}@{value}")
+
+
+@pytest.mark.parametrize("name", ["ce_subject", "ce_sequence", "ce_type", "ce_id"])
+def test_an_attribute_that_stands_there_twice_is_not_believed_whichever_it_may_be(name: str) -> None:
+    (value,) = (value for held, value in GOOD.headers if held == name)
+    for another in (value, b"11", None):
+        twice = replace(GOOD, headers=(*GOOD.headers, (name, another)))
+        with pytest.raises(NotUnderstood, match=f"the header {name} stands there more than once"):
+            decode(twice)
+
+
+def test_other_headers_may_stand_there_twice() -> None:
+    assert decode(replace(GOOD, headers=(*GOOD.headers, ("hop", b"1"), ("hop", b"2")))) == decode(GOOD)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,73 @@
+"""Settles in the build of a rebuild, too, what was settled in the one that is read."""
+
+from functools import partial
+
+import structlog
+from pymongo.errors import PyMongoError
+
+from services.metrics import dead_letters
+from services.metrics.dead_letters import Letter
+from services.metrics.late import Late
+from shared.events.fact import Recorded
+from shared.kafka import decode
+from shared.mongo import Client, Database, Document, Session, transact
+from shared.reading.heads import Seen
+from shared.reading.sink import is_of_a_document
+from shared.views.builds import Build
+
+log = structlog.get_logger(__name__)
+
+
+class TakingOver:
+    """Takes over into one build what was settled and does not come to the same there by itself.
+
+    What was replayed is folded, where that build made a dead letter of it as well. What was discarded is given up: a
+    build that meets such a record misses it. What this release cannot fold is left as it is.
+    """
+
+    def __init__(self, client: Client, db: Database, build: Build, partitions: int) -> None:
+        """`partitions` is how many the topics have."""
+        self._client, self._db, self._build = client, db, build
+        self._late = Late(db, build, partitions)
+        self._folded = set[str]()
+        """The replayed letters of which this build has the fact: it does not lose it again."""
+        self._told = set[str]()
+
+    async def settle(self, as_of: Session | None = None) -> None:
+        """What is settled by now; with a session in a snapshot, what was at that time. Done again it does what is new.
+
+        What the build has not met yet, it misses when it does: so this is done again afterwards.
+        """
+        replayed: Document = {"replayed": {"$ne": None}, "_id": {"$nin": sorted(self._folded)}}
+        async for document in self._db.dead_letters.find(replayed, session=as_of):
+            letter = Letter.restored(document)
+            try:
+                await self._fold(decode(letter))
+            except Exception as problem:
+                if isinstance(problem, PyMongoError) and not is_of_a_document(problem):
+                    raise
+                self._tell(letter, problem)
+            else:
+                self._folded.add(letter.id)
+        await self._give_up(as_of)
+
+    async def _fold(self, fact: Recorded) -> None:
+        head = await self._db[self._build.heads].find_one({"_id": str(fact.stream)})
+        seen = Seen.restored(head) if head else Seen()
+        if not seen.has(fact.version) or fact.version in seen.given_up:
+            await transact(self._client, partial(self._late.fold, fact))
+
+    async def _give_up(self, as_of: Session | None) -> None:
+        positions = await dead_letters.given_up(self._db, as_of)
+        streams = sorted({str(position.stream) for position in positions})
+        missing = {"_id": {"$in": streams}, "missing": {"$ne": []}}
+        heads = {document["_id"]: document async for document in self._db[self._build.heads].find(missing)}
+        for position in positions:
+            head = heads.get(str(position.stream))
+            if head and position.version in head["missing"]:
+                await transact(self._client, partial(self._late.give_up, position))
+
+    def _tell(self, letter: Letter, problem: Exception) -> None:
+        if letter.id not in self._told:
+            self._told.add(letter.id)
+            log.warning("dead_letter.not_taken_over", id=letter.id, build=self._build.number, reason=repr(problem))
