@@ -14,9 +14,7 @@ from typing import Any, Literal, Self
 import aiohttp
 
 from deploy.local.failures import Failure
-from deploy.local.settings import Ports
 
-DEFAULT_GATEWAY = f"http://127.0.0.1:{Ports().gateway}"
 LONGEST_PAUSE = 5.0  # seconds between two tries
 NOT_NOW = frozenset({429, 502, 503, 504})
 
@@ -78,7 +76,7 @@ class Gateway:
 
     def __init__(
         self,
-        url: str = DEFAULT_GATEWAY,
+        url: str,
         *,
         patience: timedelta = timedelta(minutes=2),
         at_once: int = 64,

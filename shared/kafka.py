@@ -209,7 +209,12 @@ def _instant(time: datetime) -> str:
 
 
 class WrongPartitions(Exception):
-    """A topic has another number of partitions than the system is set up for."""
+    """A topic has another number of partitions than it is wanted with."""
+
+    def __init__(self, topic: str, count: int, wanted: int) -> None:
+        self.what = f"topic {topic} has {count} partitions, and is wanted with {wanted}"
+        super().__init__(f"{self.what}: set PRAXIS_PARTITIONS={count}, or make new topics, refill them and rebuild")
+        self.count, self.wanted = count, wanted
 
 
 async def ensure_topics(bootstrap: str, topics: list[str], *, partitions: int, replication: int) -> None:
@@ -251,9 +256,6 @@ async def _make_topics(bootstrap: str, topics: list[str], partitions: int, repli
         for topic in await admin.describe_topics(topics):
             count = len(topic["partitions"])
             if count not in (0, partitions):
-                raise WrongPartitions(
-                    f"topic {topic['topic']} has {count} partitions, the system is set to {partitions}: "
-                    f"set PRAXIS_PARTITIONS={count}, or make new topics, refill them and rebuild"
-                )
+                raise WrongPartitions(topic["topic"], count, partitions)
     finally:
         await admin.close()

@@ -13,11 +13,10 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.importing import AsJson
-from deploy.cli.printing import err, out
+from deploy.cli.printing import err, out, visible
 from deploy.local.failures import Failure
 from deploy.local.settings import Ports
 
-DEFAULT_METRICS = f"http://127.0.0.1:{Ports().metrics}"
 PATIENCE_S = 30.0
 LISTED = 300
 """Characters of a reason or a position."""
@@ -26,8 +25,21 @@ SHOWN = 2_000
 NO_SUCH_LETTER = "/unknown-dead-letter"
 """The end of the type of problem that metrics alone answers with 404."""
 
+
+def _usual_metrics() -> str:
+    return f"http://127.0.0.1:{Ports.from_environment().metrics}"
+
+
 MetricsUrl = Annotated[
-    str, typer.Option("--metrics", envvar="PRAXIS_METRICS", metavar="URL", help="Where the metrics service listens.")
+    str,
+    typer.Option(
+        "--metrics",
+        envvar="PRAXIS_METRICS",
+        metavar="URL",
+        help="Where the metrics service listens; where `praxis up` starts it if left out.",
+        default_factory=_usual_metrics,
+        show_default=False,
+    ),
 ]
 Ids = Annotated[list[str], typer.Argument(metavar="ID…", help="As `list` shows them.", show_default=False)]
 By = Annotated[
@@ -71,13 +83,14 @@ class Refused(Exception):
 @app.command("list")
 def list_(
     all_: Annotated[bool, typer.Option("--all", help="Those too that are settled.")] = False,
-    metrics: MetricsUrl = DEFAULT_METRICS,
+    *,
+    metrics: MetricsUrl,
     as_json: AsJson = False,
 ) -> None:
     """List the dead letters that wait for somebody."""
     letters = list(_letters(metrics, settled_too=all_))
     if as_json:
-        out.print_json(json.dumps({"dead_letters": letters}))
+        out.print_json(json.dumps({"dead_letters": letters}), ensure_ascii=True)
         return
     if not letters:
         out.print("There are no dead letters." if all_ else "No dead letters wait.")
@@ -93,16 +106,14 @@ def list_(
 
 
 @app.command()
-def show(
-    id: Annotated[str, typer.Argument(metavar="ID")], metrics: MetricsUrl = DEFAULT_METRICS, as_json: AsJson = False
-) -> None:
+def show(id: Annotated[str, typer.Argument(metavar="ID")], *, metrics: MetricsUrl, as_json: AsJson = False) -> None:
     """Show one: why it could not be understood, where it stood, and the record as it was."""
     try:
         letter = _ask(metrics, "GET", _path(id), holds="left_out")
     except Refused as refused:
         raise Failure(str(refused)) from None
     if as_json:
-        out.print_json(json.dumps(letter))
+        out.print_json(json.dumps(letter), ensure_ascii=True)
         return
     sheet = Table(box=None, pad_edge=False, show_header=False)
     sheet.add_column(no_wrap=True)
@@ -112,9 +123,9 @@ def show(
     for how in ("replayed", "discarded"):
         if done := letter[how]:
             because = f", because {done['why']}" if done["why"] else ""
-            sheet.add_row(how, Text(f"by {done['by']} on {done['at'][:16]}{because}"))
+            sheet.add_row(how, Text(visible(f"by {done['by']} on {done['at'][:16]}{because}")))
     for name, value in letter["headers"]:
-        sheet.add_row(Text(f"header {name}"), Text(_cut(value)))
+        sheet.add_row(Text(_cut(f"header {name}")), Text(_cut(value)))
     sheet.add_row("value", Text(_cut(letter["value"])))
     if letter["left_out"]:
         sheet.add_row("left out", Text(f"{' and '.join(letter['left_out'])}: above 1 MiB, which is not kept"))
@@ -128,7 +139,8 @@ def replay(
     by: By = "",
     why: Annotated[str, typer.Option("--why", help="Kept with the letter.", metavar="TEXT")] = "",
     at: At = None,
-    metrics: MetricsUrl = DEFAULT_METRICS,
+    *,
+    metrics: MetricsUrl,
     as_json: AsJson = False,
 ) -> None:
     """Fold them, now that a release runs that understands them. Each counts once, however often it is replayed."""
@@ -150,7 +162,8 @@ def discard(
     ],
     by: By = "",
     at: At = None,
-    metrics: MetricsUrl = DEFAULT_METRICS,
+    *,
+    metrics: MetricsUrl,
     as_json: AsJson = False,
 ) -> None:
     """Do without them, for good: their versions are no longer missing, the figures are complete again."""
@@ -171,13 +184,13 @@ def _settle(
         except Refused as refused:
             outcomes.append({"id": id, "refused": str(refused)})
             if not as_json:
-                err.print(Text(f"{id}: {refused}", style="red"))
+                err.print(Text(visible(f"{id}: {refused}"), style="red"))
         else:
             outcomes.append({"id": id, "outcome": told(answer)})
             if not as_json:
-                out.print(Text(f"{id}: {told(answer)}"))
+                out.print(Text(visible(f"{id}: {told(answer)}")))
     if as_json:
-        out.print_json(json.dumps({"dead_letters": outcomes}))
+        out.print_json(json.dumps({"dead_letters": outcomes}), ensure_ascii=True)
     elif not ids:
         out.print("No dead letters wait.")
     raise typer.Exit(1 if any("refused" in outcome for outcome in outcomes) else 0)
@@ -255,16 +268,16 @@ def _address(url: str) -> SplitResult:
         address = urlsplit(url)
         if address.scheme in ("http", "https") and address.hostname and address.port != 0:
             return address
-    raise typer.BadParameter(f"'{url}' is no address such as {DEFAULT_METRICS}", param_hint="--metrics")
+    raise typer.BadParameter(f"'{url}' is no address such as http://127.0.0.1:8083", param_hint="--metrics")
 
 
 def _short(value: str | None) -> str:
-    word = value or ""
+    word = visible(value or "")
     return word if len(word) <= LISTED else f"{word[:LISTED]} …"
 
 
 def _cut(value: Any) -> str:
-    word = _word(value)
+    word = visible(_word(value))
     rest = len(word) - SHOWN
     return word if rest <= 0 else f"{word[:SHOWN]} … and {rest:,} characters more: --json shows all of it"
 

@@ -10,14 +10,14 @@ from datetime import timedelta
 from deploy.cli import figures
 from deploy.cli.importing import AsJson, GatewayUrl
 from deploy.cli.printing import out, progress
-from deploy.client import DEFAULT_GATEWAY, Gateway
+from deploy.client import Gateway
 from deploy.demo import loading
 from deploy.demo.loading import Loaded
 from deploy.local.failures import Failure
 from deploy.local.processes import Say
 
 
-def demo(gateway: GatewayUrl = DEFAULT_GATEWAY, as_json: AsJson = False) -> None:
+def demo(*, gateway: GatewayUrl, as_json: AsJson = False) -> None:
     """Load the demonstration into a running system and show its figures. Run it again at any time: nothing doubles."""
     begun = time.monotonic()
     with progress("loading the demonstration") as say:

@@ -13,7 +13,7 @@ from rich.text import Text
 
 from deploy.cli.importing import AsJson, GatewayUrl
 from deploy.cli.printing import out
-from deploy.client import DEFAULT_GATEWAY, Gateway, Refused
+from deploy.client import Gateway, Refused
 from deploy.local.failures import Failure
 
 PATIENCE = timedelta(seconds=10)
@@ -23,7 +23,8 @@ def figures(
     as_at: Annotated[
         str | None, typer.Option("--as-at", help="The day at whose end they hold; today if left out.", metavar="DAY")
     ] = None,
-    gateway: GatewayUrl = DEFAULT_GATEWAY,
+    *,
+    gateway: GatewayUrl,
     as_json: AsJson = False,
 ) -> None:
     """Print the achievements: every statement with its figures, and what these rest on."""

@@ -16,7 +16,7 @@ from rich.table import Table as Sheet
 from rich.text import Text
 
 from deploy.cli.printing import err, out
-from deploy.client import DEFAULT_GATEWAY, Gateway
+from deploy.client import Gateway
 from deploy.importing.dates import DateOrder
 from deploy.importing.failures import Unreadable
 from deploy.importing.files import Table, survey
@@ -25,10 +25,25 @@ from deploy.importing.kinds import Kind
 from deploy.importing.mapping import Mapping, read_mapping
 from deploy.importing.report import FileReport, write_refusals
 from deploy.local.failures import Failure
+from deploy.local.settings import Ports
 
 SHOWN = 20  # refusals in the table; all are in --json and --refused
+
+
+def _usual_gateway() -> str:
+    return f"http://127.0.0.1:{Ports.from_environment().gateway}"
+
+
 GatewayUrl = Annotated[
-    str, typer.Option("--gateway", envvar="PRAXIS_GATEWAY", metavar="URL", help="Where the gateway listens.")
+    str,
+    typer.Option(
+        "--gateway",
+        envvar="PRAXIS_GATEWAY",
+        metavar="URL",
+        help="Where the gateway listens; where `praxis up` starts it if left out.",
+        default_factory=_usual_gateway,
+        show_default=False,
+    ),
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program to read.")]
 
@@ -53,7 +68,8 @@ def import_(
     ] = None,
     at_once: Annotated[int, typer.Option(help="How many commands are in flight.", min=1, max=512)] = 64,
     patience: Annotated[int, typer.Option(help="Seconds to go on trying while the system is away.", min=0)] = 120,
-    gateway: GatewayUrl = DEFAULT_GATEWAY,
+    *,
+    gateway: GatewayUrl,
     as_json: AsJson = False,
 ) -> None:
     """Import communities, people, memberships, convenings, attendances, adoption and feedback from CSV files.

@@ -30,11 +30,16 @@ def progress(first: str) -> Iterator[Say]:
         yield lambda text: status.update(Text(text))
 
 
+def visible(text: str) -> str:
+    """The text with what a terminal would obey, or could not show, written out, as `\\x1b`."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 def complain(failure: Failure) -> None:
-    err.print(Text(failure.what, style="bold red"))
+    err.print(Text(visible(failure.what), style="bold red"))
     if failure.remedy:
-        err.print(Text(f"What to do: {failure.remedy}"))
+        err.print(Text(visible(f"What to do: {failure.remedy}")))
     if failure.log:
         err.print(Text("Its last lines:"))
         for line in failure.log:
-            err.print(Text(f"  {line}", style="dim"))
+            err.print(Text(visible(f"  {line}"), style="dim"))

@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from rich.text import Text
 
 from deploy.cli.importing import AsJson
-from deploy.cli.printing import out
+from deploy.cli.printing import out, visible
 from deploy.local.failures import Failure
 from deploy.local.settings import REPOSITORY
 from deploy.local.system import System
@@ -97,7 +97,7 @@ class _Log(NamedTuple):
 
 
 def _end(process: subprocess.Popen[str]) -> str:
-    code = process.wait(timeout=20)
+    code = process.wait()
     return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with {code}"
 
 
@@ -149,6 +149,7 @@ def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json
                 out.print_json(json.dumps(told), indent=None)
             else:
                 _show(told)
+    process.wait(timeout=20)  # what it has told is all there is: else it is ended, and did not end
 
 
 @contextmanager
@@ -201,7 +202,8 @@ def _show_comparison(told: dict[str, Any]) -> None:
         return
     out.print(f"{compared} compared: {sum(told['counts'].values()):,} are not equal")
     for one in told["differences"][:SHOWN]:
-        out.print(Text(f"  {_where(one)}: was {_cell(one['before'])}, becomes {_cell(one['after'])}"))
+        changed = f"was {_cell(one['before'])}, becomes {_cell(one['after'])}"
+        out.print(Text(visible(f"  {_where(one)}: {changed}")))
     for what, count in told["counts"].items():
         out.print(Text(f"{what}: {count:,}"))
     _show_rest(sum(told["counts"].values()), len(told["differences"]))
@@ -214,7 +216,7 @@ def _show_apart(told: dict[str, Any]) -> None:
     out.print(f"the two builds have not seen the same facts of {told['apart']:,} streams:")
     for stream, before, after in (one.values() for one in told["streams_apart"][:SHOWN]):
         only = [f"the {which} one alone has seen {what}" for which, what in (("old", before), ("new", after)) if what]
-        out.print(Text(f"  {stream}: {', '.join(only)}"))
+        out.print(Text(visible(f"  {stream}: {', '.join(only)}")))
     _show_rest(told["apart"], len(told["streams_apart"]))
     if told["left_out"]:
         out.print(f"so {told['left_out']:,} things are not compared")

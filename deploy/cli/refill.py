@@ -62,14 +62,19 @@ def refill(
     """
     chosen = [known for known in SOURCE_TOPICS if not topic or known in topic]
     if unknown := set(topic or ()) - set(SOURCE_TOPICS):
-        raise typer.BadParameter(f"there is no topic {', '.join(sorted(unknown))}", param_hint="--topic")
+        there = f"there are {', '.join(SOURCE_TOPICS)}"
+        raise typer.BadParameter(f"no topic is called {', '.join(sorted(unknown))}; {there}", param_hint="--topic")
     system = System.from_environment()
     _log_to(system)
     begun = time.monotonic()
     try:
         counts = asyncio.run(_refill(system, chosen, new_topics, partitions, replication))
     except WrongPartitions as problem:
-        raise Failure(f"{problem}.", "delete the topics first if they are to be made anew.") from None
+        raise Failure(
+            f"{problem.what}.",
+            f"say --partitions {problem.count}, or delete the topics first if they are to be made anew with "
+            f"{problem.wanted} (docs/how-to/refill.md).",
+        ) from None
     except HeldElsewhere as problem:
         raise Failure(f"The refill stopped: {problem}.", "run again, it goes on where that one was ended.") from None
     except (PyMongoError, KafkaError, OSError) as problem:

@@ -1,6 +1,7 @@
 """What can go wrong when engines and services are fetched, started and stopped; each failure says what to do.
 
 Failure
+├── Misset             a setting is not as it must be
 ├── Unavailable        it cannot be had on this machine: no wheel, no network, a package left out
 ├── HashMismatch       a download is not what was locked
 ├── PortInUse          somebody else listens there
@@ -31,6 +32,13 @@ class Failure(Exception):
         if self.log:
             parts.append("\n".join(["Its last lines:", *(f"  {line}" for line in self.log)]))
         return "\n".join(parts)
+
+
+class Misset(Failure):
+    def __init__(self, problems: str) -> None:
+        super().__init__(
+            f"The settings are not as they must be: {problems}.", "set them anew, or unset them to have their defaults."
+        )
 
 
 class Unavailable(Failure):

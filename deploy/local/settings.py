@@ -8,6 +8,9 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from deploy.local.failures import Misset
+from shared.settings import InvalidSettings, Port, S, read
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 # Below the range that outgoing connections are given ports from, so that none is taken in between.
 FREE_PORTS = range(20_000, 32_000)
@@ -18,13 +21,21 @@ class Ports(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="PRAXIS_", frozen=True, extra="ignore")
 
-    kafka: int = Field(19092, validation_alias="PRAXIS_KAFKA_PORT")
-    controller: int = Field(19093, validation_alias="PRAXIS_CONTROLLER_PORT")
-    mongo: int = Field(27117, validation_alias="PRAXIS_MONGO_PORT")
-    gateway: int = Field(8080, validation_alias="PRAXIS_GATEWAY_PORT")
-    membership: int = Field(8081, validation_alias="PRAXIS_MEMBERSHIP_PORT")
-    convenings: int = Field(8082, validation_alias="PRAXIS_CONVENINGS_PORT")
-    metrics: int = Field(8083, validation_alias="PRAXIS_METRICS_PORT")
+    kafka: Port = Field(19092, validation_alias="PRAXIS_KAFKA_PORT")
+    controller: Port = Field(19093, validation_alias="PRAXIS_CONTROLLER_PORT")
+    mongo: Port = Field(27117, validation_alias="PRAXIS_MONGO_PORT")
+    gateway: Port = Field(8080, validation_alias="PRAXIS_GATEWAY_PORT")
+    membership: Port = Field(8081, validation_alias="PRAXIS_MEMBERSHIP_PORT")
+    convenings: Port = Field(8082, validation_alias="PRAXIS_CONVENINGS_PORT")
+    metrics: Port = Field(8083, validation_alias="PRAXIS_METRICS_PORT")
+
+    @classmethod
+    def from_environment(cls) -> "Ports":
+        """
+        Raises:
+            Misset: one is no port.
+        """
+        return _read(cls)
 
     @classmethod
     def free(cls) -> "Ports":
@@ -44,6 +55,21 @@ class Local(BaseSettings):
     """URL of a MongoDB replica set to use instead of starting one."""
     java: str | None = None
     """A `java` of 17 or newer to run Kafka on, instead of the one that is fetched."""
+
+    @classmethod
+    def from_environment(cls) -> "Local":
+        """
+        Raises:
+            Misset: one is not as it must be.
+        """
+        return _read(cls)
+
+
+def _read(kind: type[S]) -> S:
+    try:
+        return read(kind)
+    except InvalidSettings as problem:
+        raise Misset(str(problem)) from None
 
 
 def free_ports(count: int) -> list[int]:

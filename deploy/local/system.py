@@ -73,9 +73,9 @@ class System:
         others come to the engines, where something stands between: all of MongoDB's nodes, or none.
         `say` is told what is being waited for.
         """
-        local = Local()
+        local = Local.from_environment()
         self.home = (home or local.home).absolute()
-        self.ports = ports or Ports()
+        self.ports = ports or Ports.from_environment()
         self._say = say
         self._replicas = dict(replicas or {})
         self._environment = dict(environment or {})
@@ -98,7 +98,7 @@ class System:
     @classmethod
     def from_environment(cls, say: Say = lambda _: None) -> "System":
         """As the command line runs it: PRAXIS_HOME, PRAXIS_KAFKA, PRAXIS_MONGO and the ports."""
-        local = Local()
+        local = Local.from_environment()
         return cls(kafka=local.kafka, mongo=local.mongo, say=say)
 
     @property

@@ -3,7 +3,8 @@
 from services.convenings.app import app
 from services.convenings.settings import Settings
 from shared import logging, running
+from shared.settings import configured
 
-settings = Settings()
+settings = configured(Settings)
 logging.configure("convenings")
 running.serve(app, settings.host, settings.port)

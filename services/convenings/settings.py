@@ -4,6 +4,8 @@ from datetime import timedelta
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.settings import Count, Duration, Port
+
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PRAXIS_")
@@ -11,8 +13,8 @@ class Settings(BaseSettings):
     kafka: str
     mongo: str
     host: str = "127.0.0.1"
-    port: int = 8082
+    port: Port = 8082
     database: str = "convenings"
-    partitions: int = 12
-    replication: int = 1
-    session_timeout: timedelta = timedelta(seconds=10)
+    partitions: Count = 12
+    replication: Count = 1
+    session_timeout: Duration = timedelta(seconds=10)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.settings import Duration, Port
 from shared.views.builds import DATABASE
 
 
@@ -15,13 +16,13 @@ class Settings(BaseSettings):
     """Every replica of membership, as a JSON list; the same list in every gateway."""
     convenings_urls: list[str]
     host: str = "127.0.0.1"
-    port: int = 8080
+    port: Port = 8080
     database: str = DATABASE
-    connect_timeout: timedelta = timedelta(seconds=1)
+    connect_timeout: Duration = timedelta(seconds=1)
     """After this a replica counts as out of reach, and the next one is asked."""
-    command_timeout: timedelta = timedelta(seconds=30)
+    command_timeout: Duration = timedelta(seconds=30)
     """How long a command may take in a service before its caller is told to ask again."""
-    view_wait: timedelta = timedelta(seconds=3)
+    view_wait: Duration = timedelta(seconds=3)
     """How long a view waits for what its reader has written."""
-    contracts_every: timedelta = timedelta(seconds=30)
+    contracts_every: Duration = timedelta(seconds=30)
     """How often the services' contracts are read again."""

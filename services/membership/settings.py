@@ -4,6 +4,8 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.settings import Count, Port
+
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="PRAXIS_")
@@ -11,9 +13,9 @@ class Settings(BaseSettings):
     kafka: str
     mongo: str
     host: str = "127.0.0.1"
-    port: int = 8081
+    port: Port = 8081
     database: str = "membership"
-    partitions: int = 12
-    replication: int = 1
+    partitions: Count = 12
+    replication: Count = 1
     ods_reference: Path | None = None
     """An ODS reference list in the column order of ODS's `etr.csv`, in addition to what ships with the project."""

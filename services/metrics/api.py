@@ -1,10 +1,18 @@
 """Dead letters over HTTP, for operations staff: on the service's own port, not through the public gateway."""
 
-from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal, Self
 
 from fastapi import APIRouter, Depends, Query, Request
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from services.metrics.dead_letters import Settled
 from services.metrics.settling import DeadLetters, Listed
@@ -12,11 +20,20 @@ from services.metrics.settling import DeadLetters, Listed
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
 
 
-def _in_utc(time: datetime) -> datetime:
+SKEW = timedelta(minutes=5)
+"""How far the clock of who decides may be ahead of the service's."""
+
+
+def _moment(value: Any, read: ValidatorFunctionWrapHandler) -> datetime:
+    """A moment that has come, in UTC."""
     try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("it lies before the year 1 or after 9999 in UTC") from None
+        time: datetime = read(value)
+        moment = time.astimezone(UTC)
+    except (ValidationError, OverflowError):
+        raise ValueError("write it with its time zone, as 2026-01-31T12:00Z") from None
+    if moment > datetime.now(UTC) + SKEW:
+        raise ValueError("it lies in the future: say when it was decided")
+    return moment
 
 
 class Decision(BaseModel):
@@ -26,7 +43,7 @@ class Decision(BaseModel):
 
     by: str = Field(min_length=1, max_length=200)
     why: str = Field("", max_length=2_000)
-    at: Annotated[AwareDatetime, AfterValidator(_in_utc)] | None = Field(None, description="Now, if it is left out.")
+    at: Annotated[AwareDatetime, WrapValidator(_moment)] | None = Field(None, description="Now, if it is left out.")
 
     def settled(self) -> Settled:
         return Settled(self.by, self.why, self.at or datetime.now(UTC))

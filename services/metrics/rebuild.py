@@ -38,6 +38,7 @@ from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S
 from shared.reading.log import LostLog, topic_of
 from shared.reading.sink import Halt, Sink
 from shared.running import collect_seldom
+from shared.settings import configured
 from shared.views.builds import Build
 
 T = TypeVar("T")
@@ -325,7 +326,7 @@ def _say(told: dict[str, Any]) -> None:
 
 async def main(arguments: argparse.Namespace) -> int:
     rebuild = Rebuild(
-        Settings(),
+        configured(Settings),
         _say,
         _accepted if arguments.accept_differences else _asked,
         new_topics=arguments.new_topics,

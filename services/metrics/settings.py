@@ -5,6 +5,7 @@ from datetime import timedelta
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.metrics.dead_letters import USUAL, Limit
+from shared.settings import Count, Duration, Port, Share
 from shared.views.builds import DATABASE
 
 
@@ -14,19 +15,19 @@ class Settings(BaseSettings):
     kafka: str
     mongo: str
     host: str = "127.0.0.1"
-    port: int = 8083
+    port: Port = 8083
     database: str = DATABASE
-    partitions: int = 12
-    replication: int = 1
+    partitions: Count = 12
+    replication: Count = 1
     group: str = "metrics"
-    session_timeout: timedelta = timedelta(seconds=15)
+    session_timeout: Duration = timedelta(seconds=15)
     most_cached: int = 10_000
     """Documents of a kind and partition that are kept from one transaction to the next: some 3 kB each."""
-    dead_letter_share: float = USUAL.share
-    dead_letters_of_last: int = USUAL.of_last
-    dead_letters_at_least: int = USUAL.at_least
+    dead_letter_share: Share = USUAL.share
+    dead_letters_of_last: Count = USUAL.of_last
+    dead_letters_at_least: Count = USUAL.at_least
     """A partition stops where more than this share of its last records are dead letters, and at least these."""
-    stuck_after: timedelta = timedelta(minutes=1)
+    stuck_after: Duration = timedelta(minutes=1)
     """A worker ends that has facts to fold and folds none for so long, to be started again by its supervisor."""
     data_dir: str = "/tmp/praxis-faust"
 

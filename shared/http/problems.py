@@ -120,7 +120,7 @@ def _in_words(error: Mapping[str, Any], request: Request) -> str:
         return IN_WORDS.get(error["ctx"]["pattern"], str(error["msg"]))
     if error["loc"] == ("body",) and not request.headers.get("content-type", "").startswith("application/json"):
         return "Send it as JSON, with the header Content-Type: application/json"
-    return str(error["msg"])
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _field(location: Sequence[int | str]) -> str:

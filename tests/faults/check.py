@@ -1,6 +1,6 @@
 """The checker: compares a history with itself, and says in Jepsen's words what is wrong with it.
 
-python -m tests.faults.check FOLDER
+python -m tests.faults.check FOLDER…    (of one history, or one that holds several)
 """
 
 import sys
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.faults.anomaly import Anomaly
 from tests.faults.checks import bearing, folding, relaying, writing
-from tests.faults.history import History
+from tests.faults.history import ABOUT, History
 
 CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     writing.recorded,
@@ -37,13 +37,20 @@ def check(history: History) -> list[Anomaly]:
     return [anomaly for part in CHECKS for anomaly in part(history)]
 
 
-def main(folder: Path) -> int:
+def histories(folder: Path) -> list[Path]:
+    """The folders of the histories that are there, or the folder itself."""
+    return sorted(about.parent for about in folder.rglob(ABOUT)) or [folder]
+
+
+def main(folders: Sequence[Path]) -> int:
+    return max((_told(one) for folder in folders for one in histories(folder)), default=0)
+
+
+def _told(folder: Path) -> int:
     try:
         history = History.load(folder)
     except (OSError, ValueError) as problem:  # not there, or not as a run writes it
-        sys.exit(
-            f"{folder} holds no history: {problem}. Name a folder such as one of those that a run tells at its end"
-        )
+        sys.exit(f"{folder} holds no history: {problem}. Name the folder that a run tells at its end, or one within it")
     anomalies = check(history)
     print(f"{folder}: {len(history.acknowledged())} commands acknowledged, {len(history.events)} facts")  # noqa: T201
     for anomaly in anomalies:
@@ -53,4 +60,4 @@ def main(folder: Path) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(max((main(Path(folder)) for folder in sys.argv[1:]), default="name the folders of some histories"))
+    sys.exit(main([Path(folder) for folder in sys.argv[1:]]) if sys.argv[1:] else "name the folders of some histories")

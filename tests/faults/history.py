@@ -9,6 +9,7 @@ from typing import Any
 
 Line = dict[str, Any]
 
+ABOUT = "about.json"
 PARTS = (
     "commands",
     "reads",
@@ -68,7 +69,7 @@ class History:
 
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "about.json").write_text(json.dumps(self.about, indent=1))
+        (folder / ABOUT).write_text(json.dumps(self.about, indent=1))
         for part in PARTS:
             (folder / f"{part}.jsonl").write_text(_lines(getattr(self, part)))
 
@@ -77,7 +78,7 @@ class History:
         parts = {
             part: [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()] for part in PARTS
         }
-        return cls(json.loads((folder / "about.json").read_text()), **parts)
+        return cls(json.loads((folder / ABOUT).read_text()), **parts)
 
 
 def _lines(lines: Iterable[Line]) -> str:

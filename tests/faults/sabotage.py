@@ -18,7 +18,7 @@ from rich.table import Table
 
 from deploy.local.settings import REPOSITORY
 from tests.faults.check import check
-from tests.faults.history import History
+from tests.faults.history import ABOUT, History
 
 console = Console()
 
@@ -289,7 +289,7 @@ def _found(mistake: Mistake) -> tuple[str, Counter[str]]:
                 text=True,
                 check=False,
             )
-            kept = list(histories.glob("*/about.json"))
+            kept = list(histories.glob(f"*/{ABOUT}"))
             if not kept:
                 console.print(done.stdout[-2_000:] + done.stderr[-2_000:], markup=False)
                 continue

@@ -83,6 +83,21 @@ def test_in_json_all_of_it_is_told(metrics: str) -> None:
     assert json.loads(told("show", LETTER["id"], "--metrics", metrics, "--json")) == LETTER
 
 
+FOREIGN = LETTER | {
+    "reason": "no fact is called \x1b[2Jred\u202e: is this a newer producer's?",
+    "key": "\x00\x9b",
+    "headers": [["ce_\x1b]0;\x07", "\r\n"]],
+}
+
+
+@pytest.mark.parametrize("metrics", [(200, FOREIGN | {"dead_letters": [FOREIGN], "next": None})], indirect=True)
+@pytest.mark.parametrize("command", [["show", "x"], ["show", "x", "--json"], ["list"], ["list", "--json"]])
+def test_what_a_terminal_would_obey_is_written_out(metrics: str, command: list[str]) -> None:
+    shown = told(*command, "--metrics", metrics)
+    assert [sign for sign in shown if not sign.isprintable() and sign != "\n"] == []
+    assert r"\x1b[2Jred\u202e" in shown or r"\u001b[2Jred\u202e" in shown
+
+
 @pytest.mark.parametrize(
     "address",
     [
