@@ -1,0 +1,95 @@
+"""`praxis rebuild` when its process is ended from outside, and what it shows of a comparison."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from deploy.cli.rebuild import _show_comparison
+from deploy.local.settings import REPOSITORY
+
+COMPARED: dict[str, Any] = {
+    "scopes": 3,
+    "figures": 20,
+    "records": 10,
+    "left_out": 0,
+    "apart": 1,
+    "streams_apart": [{"stream": "membership/community.here", "only_before": "", "only_after": "4, 6 to 9"}],
+    "counts": {"members": 2, "record community: title": 1},
+    "differences": [
+        {
+            "scope": "community.here",
+            "what": "members",
+            "key": key,
+            "since": "2019-11-05",
+            "as_at": "2020-06-30",
+            "before": 4,
+            "after": 2,
+        }
+        for key in ("", "lead")
+    ]
+    + [
+        {
+            "scope": "community.here",
+            "what": "record community",
+            "key": "community/here title",
+            "since": None,
+            "as_at": None,
+            "before": "Here",
+            "after": None,
+        }
+    ],
+}
+
+
+def test_each_difference_is_a_line_that_reads_without_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
+    _show_comparison(COMPARED)
+    assert capsys.readouterr().out.splitlines() == [
+        "the two builds have not seen the same facts of 1 streams:",
+        "  membership/community.here: the new one alone has seen 4, 6 to 9",
+        "20 sums and 10 records of 3 things compared: 3 are not equal",
+        "  members of community.here, 2019-11-05 to 2020-06-30: was 4, becomes 2",
+        "  members lead of community.here, 2019-11-05 to 2020-06-30: was 4, becomes 2",
+        "  record community, community/here title: was Here, becomes not there",
+        "members: 2",
+        "record community: title: 1",
+    ]
+
+
+def test_a_killed_one_is_told_as_such_without_what_an_earlier_one_wrote(tmp_path: Path) -> None:
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    (logs / "rebuild.log").write_text(json.dumps({"event": "rebuild.began_again", "reason": "of long ago"}) + "\n")
+    nowhere = {"PRAXIS_HOME": str(tmp_path), "PRAXIS_KAFKA": "127.0.0.1:1", "PRAXIS_MONGO": "mongodb://127.0.0.1:1"}
+    command = subprocess.Popen(
+        [sys.executable, "-c", "from deploy.cli import main; main()", "rebuild"],
+        cwd=REPOSITORY,
+        env={**os.environ, **nowhere},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    kill_child(command)
+    _, complaint = command.communicate(timeout=60)
+    assert command.returncode == 1
+    assert "The rebuild was killed by SIGKILL, without saying why." in complaint
+    assert "run it again, and it goes on" in complaint
+    assert "of long ago" not in complaint
+
+
+def kill_child(command: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        with suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(command.pid).children():
+                child.kill()
+                return
+        time.sleep(0.02)
+    command.kill()
+    pytest.fail("it started nothing")
