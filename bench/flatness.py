@@ -3,12 +3,14 @@
 A worker that runs is held, so many facts about new members are put on Kafka, and it is let go: its CPU time and the
 facts a second are measured from then until all are folded. All communities of a point are on one partition, so that
 their number does not tell; ten of them, or one of the largest, so that they stay about as large as they are said to be.
+It is done several times at each point, and the middle one tells: one alone may meet a collection of garbage or a
+neighbour of the machine.
 """
 
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from rich.progress import Progress, TaskID
@@ -26,7 +28,9 @@ from shared.mongo import Database, connect
 
 DATABASE = "bench_flatness"
 MEASURED = 10_000
-"""Facts at each point."""
+"""Facts of a measurement."""
+TIMES = 5
+"""Measurements at each point."""
 TOGETHER = 10
 MOST_MEMBERS = 100_000
 """Of the communities of a point together."""
@@ -36,7 +40,7 @@ LOOK_EVERY_S = 0.02
 AIM = 1.3
 
 
-class Point(NamedTuple):
+class Measured(NamedTuple):
     facts: int
     seconds: float
     cpu: float
@@ -47,14 +51,30 @@ class Point(NamedTuple):
         return self.cpu / self.facts * 1e6
 
 
+class Point(NamedTuple):
+    """What was measured at one size, in the order of the CPU that a fact took."""
+
+    times: Sequence[Measured]
+
+    @property
+    def middle(self) -> Measured:
+        return self.times[len(self.times) // 2]
+
+    @property
+    def memory(self) -> int:
+        return max(one.memory for one in self.times)
+
+
 async def run(system: System, options: Options, progress: Progress) -> list[Sheet]:
     await ensure_topics(system.kafka, TOPICS, partitions=PARTITIONS, replication=1)
     client = connect(system.mongo)
     started = start(system, CONTENDERS["production"], DATABASE)
     flat = _Flatness(system, client[DATABASE], started, progress)
     try:
+        fewest, *more = sorted(options.before)
+        by_facts = {fewest: await flat.after(fewest)}  # before there are those of the largest communities
         by_members = {members: await flat.in_communities_of(members) for members in options.members}
-        by_facts = {before: await flat.after(before) for before in options.before}
+        by_facts |= {before: await flat.after(before) for before in more}
     finally:
         started.kill()
         await client.drop_database(DATABASE)
@@ -73,9 +93,10 @@ class _Flatness:
 
     async def in_communities_of(self, members: int) -> Point:
         count = min(TOGETHER, max(MOST_MEMBERS // members, 1))
-        names = _on_one_partition(f"of-{members}", count)
-        await self._preload(f"{count} communities of {members:,}", names, members)
-        return await self._measure(names)
+        grows = members < MEASURED  # by each measurement, so that the next one takes others
+        names = _on_one_partition(f"of-{members}", count * TIMES if grows else count)
+        await self._preload(f"{len(names)} communities of {members:,}", names, members)
+        return await self._measured([names[n * count : (n + 1) * count] if grows else names for n in range(TIMES)])
 
     async def after(self, facts: int) -> Point:
         """As many facts as are lacking come in other communities first."""
@@ -84,9 +105,9 @@ class _Flatness:
         names = [f"after-{facts}-{number}" for number in range(count)]
         if lacking:
             await self._preload(f"{facts:,} facts", names, MEMBERS_OF_MANY)
-        own = _on_one_partition(f"measured-after-{facts}", TOGETHER)
+        own = _on_one_partition(f"measured-after-{facts}", TOGETHER * TIMES)
         await self._preload(f"after {facts:,} facts", own, MEMBERS_OF_MANY)
-        return await self._measure(own)
+        return await self._measured([own[n * TOGETHER : (n + 1) * TOGETHER] for n in range(TIMES)])
 
     async def _preload(self, words: str, names: list[str], members: int) -> None:
         bar = self._progress.add_task(words, total=round(len(names) * members * FACTS_OF_A_PERSON))
@@ -106,13 +127,18 @@ class _Flatness:
                 self._progress.update(bar, completed=number)
             yield pair
 
-    async def _measure(self, names: list[str]) -> Point:
-        """It is held for less than its session lasts."""
+    async def _measured(self, sets: Iterable[list[str]]) -> Point:
+        """Each time other people join: those of one time are members the next."""
+        times = [await self._measure(names, seed) for seed, names in enumerate(sets, start=2)]
+        return Point(sorted(times, key=lambda one: one.micros))
+
+    async def _measure(self, names: list[str], seed: int) -> Measured:
+        """The worker is held for less than its session lasts."""
         people = round(MEASURED / FACTS_OF_A_PERSON / len(names))
         (worker,) = self._started.processes
         meter = Meter({"worker": [worker.pid]}, "worker")
         facts = (
-            (s, f) for s, f in _named(history(len(names), people, seed=2), names) if isinstance(f, ParticipationFact)
+            (s, f) for s, f in _named(history(len(names), people, seed), names) if isinstance(f, ParticipationFact)
         )
         meter.hold()
         try:
@@ -125,7 +151,7 @@ class _Flatness:
             self._started.check()
             await asyncio.sleep(LOOK_EVERY_S)
         cost = meter.since(mark)
-        return Point(count, time.perf_counter() - began, cost.cpu["worker"], cost.peak_memory)
+        return Measured(count, time.perf_counter() - began, cost.cpu["worker"], cost.peak_memory)
 
 
 def _on_one_partition(prefix: str, count: int) -> list[str]:
@@ -150,10 +176,10 @@ def _sheet(title: str, what: str, points: dict[int, Point]) -> Sheet:
     rows = [
         (
             f"{size:,}",
-            f"{point.facts / point.seconds:,.0f}",
-            f"{point.micros:.1f}",
+            f"{point.middle.facts / point.middle.seconds:,.0f}",
+            f"{point.middle.micros:.1f} ({point.times[0].micros:.1f} to {point.times[-1].micros:.1f})",
             f"{point.memory / 1e6:,.0f} MB",
-            ratio(point.micros, smallest.micros, "x the CPU of the smallest", aim=AIM, at_most=True),
+            ratio(point.middle.micros, smallest.middle.micros, "x the CPU of the smallest", aim=AIM, at_most=True),
         )
         for size, point in points.items()
     ]
