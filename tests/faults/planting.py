@@ -68,8 +68,10 @@ async def flood(arena: Arena, size: int) -> None:
 
 
 async def _plant_in_disorder(arena: Arena, producer: AIOKafkaProducer, community: str) -> None:
-    """Versions 3, 1, 1, 2 and 5: out of order, one twice, and the fourth never."""
-    stream = f"feedback/community.{community}"
+    """Versions 3, 1, 1, 2 and 5: out of order, one twice, and the fourth never. Then two that are facts but for their
+    headers: one in the place of the last, and one that claims two places.
+    """
+    stream, key = f"feedback/community.{community}", f"community.{community}".encode()
     facts: dict[int, tuple[str, Line]] = {1: ("feedback-form-opened", _form(community))}
     for version in (2, 3, 5):
         answers = [{"question_id": "satisfied", "answer": arena.rng.choice(SATISFIED)}]
@@ -80,8 +82,14 @@ async def _plant_in_disorder(arena: Arena, producer: AIOKafkaProducer, community
         headers = _headers(stream, version, kind)
         line = {"is_fact": True, "what": "a fact in disorder", "data": data, "id": f"planted-{community}-{version}"}
         named = {"stream": stream, "version": version, "type": f"praxis.{kind}.v1"}
-        key = f"community.{community}".encode()
         await _send(arena, producer, TOPIC, key, json.dumps(data).encode(), headers, {**line, **named})
+    kind, data = facts[2]
+    good, value = _headers(stream, 5, kind), json.dumps(data).encode()
+    another = [(name, b"planted-another" if name == "ce_id" else held) for name, held in good]
+    line = {"is_fact": False, "what": "another fact in the place of one"}
+    await _send(arena, producer, TOPIC, key, value, another, line)
+    line = {"is_fact": False, "what": "a version that stands there twice"}
+    await _send(arena, producer, TOPIC, key, value, [*good, ("ce_sequence", b"6")], line)
 
 
 async def _plant_what_is_no_fact(arena: Arena, producer: AIOKafkaProducer) -> None:

@@ -120,6 +120,30 @@ MISTAKES = (
         [("bad-records", 0)],
     ),
     Mistake(
+        "whichever-fact",
+        "what stands where a fact was folded before is a copy of it, whatever its id",
+        [
+            Change(
+                "shared/reading/heads.py",
+                "        return version == self.head and bool(self.last) and id != self.last\n",
+                "        return False\n",
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
+        "last-header-counts",
+        "of two headers of the same name the last one is believed",
+        [
+            Change(
+                "shared/kafka.py",
+                "    if len(headers) < len(record.headers) and (names := repeated(record)):\n",
+                "    if (names := repeated(record) - {name for name, _ in record.headers}):\n",
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
         "anywhere",
         "a record is taken wherever it stands, whatever partition its key belongs in",
         [
