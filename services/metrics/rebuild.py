@@ -199,7 +199,7 @@ class Rebuild:
                 async with self._client.start_session(snapshot=True) as session:
                     stopped_at = await folded_offsets(self._db, old, partitions, session)
                     await beside.stay(numbers, None if self._new_topics else stopped_at)
-                    await settled.settle(as_of=session)
+                    await settled.settle(numbers, as_of=session)
                     number = None if self._new_topics else numbers[0]
                     await compare(comparison, self._db, (old, new), number, session)
             except OperationFailure as problem:
@@ -219,7 +219,7 @@ class Rebuild:
             try:
                 async with asyncio.timeout(CATCHES_UP_WITHIN_S):
                     await beside.catch_up()
-                    await settled.settle()
+                    await settled.settle(range(partitions))
             except TimeoutError:
                 raise NotReady(f"build {new.number} does not catch up with build {old.number}") from None
             if not self._new_topics:
@@ -227,7 +227,7 @@ class Rebuild:
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
-            await settled.settle()
+            await settled.settle(range(partitions))
             try:
                 await flip(self._client, self._db, old, new, partitions, caught_up, take_back=self._take_back)
             except NotReady as problem:

@@ -1,5 +1,6 @@
 """Settles in the build of a rebuild, too, what was settled in the one that is read."""
 
+from collections.abc import Collection
 from functools import partial
 
 import structlog
@@ -8,8 +9,8 @@ from pymongo.errors import PyMongoError
 from services.metrics import dead_letters
 from services.metrics.dead_letters import Letter
 from services.metrics.late import Late
-from shared.events.fact import Recorded
-from shared.kafka import decode
+from shared.events.fact import Recorded, Stream
+from shared.kafka import decode, partition_of
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
 from shared.reading.sink import is_of_a_document
@@ -27,29 +28,37 @@ class TakingOver:
 
     def __init__(self, client: Client, db: Database, build: Build, partitions: int) -> None:
         """`partitions` is how many the topics have."""
-        self._client, self._db, self._build = client, db, build
+        self._client, self._db, self._build, self._partitions = client, db, build, partitions
         self._late = Late(db, build, partitions)
         self._folded = set[str]()
         """The replayed letters of which this build has the fact: it does not lose it again."""
         self._told = set[str]()
 
-    async def settle(self, as_of: Session | None = None) -> None:
-        """What is settled by now; with a session in a snapshot, what was at that time. Done again it does what is new.
+    async def settle(self, numbers: Collection[int], as_of: Session | None = None) -> None:
+        """What is settled by now of the streams of these partition numbers; with a session in a snapshot, what was at
+        that time. Done again it does what is new.
 
-        What the build has not met yet, it misses when it does: so this is done again afterwards.
+        The build has come there to where the other one is: else it would fold what was replayed before the fact that
+        stands in its place, and miss what it meets afterwards.
         """
         replayed: Document = {"replayed": {"$ne": None}, "_id": {"$nin": sorted(self._folded)}}
         async for document in self._db.dead_letters.find(replayed, session=as_of):
             letter = Letter.restored(document)
             try:
-                await self._fold(decode(letter))
+                fact = decode(letter)
+                if not self._is_in(numbers, fact.stream):
+                    continue
+                await self._fold(fact)
             except Exception as problem:
                 if isinstance(problem, PyMongoError) and not is_of_a_document(problem):
                     raise
                 self._tell(letter, problem)
             else:
                 self._folded.add(letter.id)
-        await self._give_up(as_of)
+        await self._give_up(numbers, as_of)
+
+    def _is_in(self, numbers: Collection[int], stream: Stream) -> bool:
+        return partition_of(stream.key.encode(), self._partitions) in numbers
 
     async def _fold(self, fact: Recorded) -> None:
         head = await self._db[self._build.heads].find_one({"_id": str(fact.stream)})
@@ -57,8 +66,9 @@ class TakingOver:
         if not seen.has(fact.version) or fact.version in seen.given_up:
             await transact(self._client, partial(self._late.fold, fact))
 
-    async def _give_up(self, as_of: Session | None) -> None:
-        positions = await dead_letters.given_up(self._db, as_of)
+    async def _give_up(self, numbers: Collection[int], as_of: Session | None) -> None:
+        given_up = await dead_letters.given_up(self._db, as_of)
+        positions = [position for position in given_up if self._is_in(numbers, position.stream)]
         streams = sorted({str(position.stream) for position in positions})
         missing = {"_id": {"$in": streams}, "missing": {"$ne": []}}
         heads = {document["_id"]: document async for document in self._db[self._build.heads].find(missing)}

@@ -38,6 +38,7 @@ from tests.builders import OnKafka, community_founded, member_joined, on_kafka, 
 
 PEOPLE = [f"01hzy{number:021d}" for number in range(1_000)]
 STREAM = str(stream())
+NUMBERS = range(12)
 OPERATOR = Settled("ops", "a test", datetime(2026, 1, 31, 12, tzinfo=UTC))
 
 
@@ -281,7 +282,7 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
     await fresh.put(0, records([1, 2, 3, 4]))
     assert (await members(db, build), await seen(db, build)) == (2, Seen(head=4, missing={2}))
-    await TakingOver(client, db, build, 12).settle()
+    await TakingOver(client, db, build, 12).settle(NUMBERS)
     assert await seen(db, build) == Seen(head=4, given_up={2})
     await fresh.put(0, records([5]))
     assert (await members(db, build), await seen(db, build)) == (3, Seen(head=5, given_up={2}))
@@ -290,7 +291,7 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     await Fold(old).prepare(db)
     with OldRelease():
         await sink(client, db, old, discarded=await dead_letters.discarded(db)).put(0, records([1, 2, 3]))
-    await TakingOver(client, db, old, 12).settle()
+    await TakingOver(client, db, old, 12).settle(NUMBERS)
     assert await seen(db, old) == Seen(head=1, missing={3}, given_up={2})
     assert len(await waiting(letters)) == 1, "the same record is the same letter in each build"
 
@@ -313,7 +314,7 @@ async def test_another_build_folds_what_was_replayed_and_is_a_dead_letter_there_
     assert await letters.replay(id, OPERATOR)
     assert (await members(db, Build(2)), await seen(db, Build(2))) == (1, Seen(head=2))
     for _ in range(2):
-        await TakingOver(client, db, Build(2), 12).settle()
+        await TakingOver(client, db, Build(2), 12).settle(NUMBERS)
         assert (await members(db, Build(2)), await seen(db, Build(2))) == (2, Seen(head=3))
     further = [replace(one, partition=number) for one in records([4])["membership"]]
     await fresh.put(number, {"membership": [replace(further[0], offset=2)]})
@@ -342,9 +343,11 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
     anew = Build(2)
     await Fold(anew).prepare(db)
     fresh = sink(client, db, anew, spread_over=12)
-    await fresh.put(number, {"membership": [one, two, three]})
+    settled = TakingOver(client, db, anew, 12)
     await fresh.put(forged.partition, {"membership": [forged]})
-    await TakingOver(client, db, anew, 12).settle()
+    await settled.settle([n for n in NUMBERS if n != number])
+    await fresh.put(number, {"membership": [one, two, three]})
+    await settled.settle(NUMBERS)
     comparison = Comparison()
     async with client.start_session(snapshot=True) as session:
         await compare(comparison, db, (FIRST, anew), number, session)
@@ -367,9 +370,9 @@ async def test_what_was_settled_is_taken_over_as_it_was_at_the_time_of_a_snapsho
     async with client.start_session(snapshot=True) as session:
         await db[FIRST.heads].find_one(session=session)
         await letters.discard(second, OPERATOR)
-        await settled.settle(as_of=session)
+        await settled.settle(NUMBERS, as_of=session)
         assert await seen(db, anew) == Seen(head=1, missing={3}, given_up={2})
-    await settled.settle()
+    await settled.settle(NUMBERS)
     assert await seen(db, anew) == await seen(db) == Seen(head=1, given_up={2, 3})
 
 
@@ -383,7 +386,7 @@ async def test_another_build_is_left_without_what_this_release_cannot_fold(
     await Fold(Build(2)).prepare(db)
     with OldRelease():
         await sink(client, db, Build(2)).put(0, records([1, 2]))
-        await TakingOver(client, db, Build(2), 12).settle()
+        await TakingOver(client, db, Build(2), 12).settle(NUMBERS)
     assert await seen(db, Build(2)) == Seen(head=1, missing={2})
     assert [one["_id"] for one in await unseen_streams(db, FIRST, Build(2))] == [STREAM]
 
