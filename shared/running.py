@@ -2,9 +2,12 @@
 
 import asyncio
 import contextlib
+import faulthandler
 import gc
+import os
 import signal
 import sys
+import threading
 from collections.abc import Awaitable, Callable, Coroutine
 from datetime import timedelta
 from types import TracebackType
@@ -23,6 +26,9 @@ from shared.mongo import Client
 log = structlog.get_logger(__name__)
 
 LOOK_AFTER = "see whether it runs and, where it ended by itself, what its log says last"
+
+ENDS_WITHIN_S = 15.0
+"""From a failure to the end of the process, however the rest of it takes that."""
 
 _failures: list[str] = []
 _servers: list[uvicorn.Server] = []
@@ -66,8 +72,24 @@ class Tasks:
 def _fail(task: asyncio.Task[Any], problem: BaseException) -> None:
     log.critical("task.died", task=task.get_name(), reason=str(problem), exc_info=problem)
     _failures.append(f"{task.get_name()}: {problem}")
+    if _servers and len(_failures) == 1:
+        certain = threading.Timer(ENDS_WITHIN_S, _end_at_once)
+        certain.daemon = True
+        certain.start()
     for server in _servers:
         server.should_exit = True
+
+
+def _end_at_once() -> None:
+    """End, saying why, although something does not end that was told to: a library that waits for an engine, say."""
+    faulthandler.dump_traceback(file=sys.stderr, all_threads=True)
+    sys.stderr.write(f"{_why()} (and what else ran did not end within {ENDS_WITHIN_S:.0f} s: the stacks are above)\n")
+    sys.stderr.flush()
+    os._exit(1)
+
+
+def _why() -> str:
+    return f"stopped, because this failed: {'; '.join(_failures)}"
 
 
 def told_to_end() -> bool:
@@ -141,4 +163,4 @@ def serve(app: FastAPI, host: str, port: int) -> None:
     with contextlib.suppress(KeyboardInterrupt):
         server.run()
     if _failures:
-        sys.exit(f"stopped, because this failed: {'; '.join(_failures)}")
+        sys.exit(_why())
