@@ -18,6 +18,8 @@ from shared.events.fact import FACTS, Fact, Recorded, Stream
 
 log = structlog.get_logger(__name__)
 
+LONGEST_ID = 200
+"""Bytes: those of ours take 26."""
 LONGEST_SHOWN = 200
 """Bytes of a key in words."""
 
@@ -115,7 +117,7 @@ def decode(record: Carried) -> Recorded:
         recorded_at = _time(headers["ce_recordedtime"])
         stream, key, topic = _placed(headers["ce_subject"])
         kind = _kind(headers["ce_type"])
-        id = headers["ce_id"].decode()
+        id = _id(headers["ce_id"])
         trace = headers.get("traceparent", b"").decode()
     except KeyError as missing:
         raise NotUnderstood(f"the header {missing.args[0]} is missing") from None
@@ -175,6 +177,12 @@ def _version(sequence: bytes) -> int:
     return int(sequence)
 
 
+def _id(id: bytes) -> str:
+    if not 0 < len(id) <= LONGEST_ID:
+        raise ValueError(f"it takes {len(id):,} bytes, and an id 1 to {LONGEST_ID}")
+    return id.decode()
+
+
 def _time(instant: bytes) -> datetime:
     return datetime.fromisoformat(instant.decode())
 
@@ -198,7 +206,7 @@ READ: Mapping[str, Callable[[bytes], object]] = {
     "ce_recordedtime": _time,
     "ce_subject": _placed,
     "ce_type": bytes.decode,
-    "ce_id": bytes.decode,
+    "ce_id": _id,
     "traceparent": bytes.decode,
 }
 """The headers that a fact is read from, and how."""

@@ -20,10 +20,19 @@ def _seconds(value: Any) -> Any:
 
 Count = Annotated[int, Field(ge=1)]
 Duration = Annotated[timedelta, Field(gt=timedelta(0)), BeforeValidator(_seconds)]
+DatabaseName = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,63}$")]
+Name = Annotated[str, Field(min_length=1)]
+NotNegative = Annotated[int, Field(ge=0)]
 Port = Annotated[int, Field(ge=0, le=65_535)]
+SessionTimeout = Annotated[timedelta, Field(ge=timedelta(seconds=6)), BeforeValidator(_seconds)]
+"""As long as Kafka wants it at least, unless its `group.min.session.timeout.ms` was lowered."""
 Share = Annotated[float, Field(ge=0, le=1)]
 
-HINTS = {"time_delta": "ISO 8601, as PT10S, or seconds", "missing": "it must be set"}
+HINTS = {
+    "string_pattern": "letters, digits, - and _ only",
+    "time_delta": "ISO 8601, as PT10S, or seconds",
+    "missing": "it must be set",
+}
 """The beginning of a kind of mistake -> how it is written."""
 
 

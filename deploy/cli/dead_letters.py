@@ -18,6 +18,8 @@ from deploy.local.failures import Failure
 from deploy.local.settings import Ports
 
 PATIENCE_S = 30.0
+LONGEST_NAME = 30
+"""Columns of a header's name before it is folded."""
 LISTED = 300
 """Characters of a reason or a position."""
 SHOWN = 2_000
@@ -116,7 +118,7 @@ def show(id: Annotated[str, typer.Argument(metavar="ID")], *, metrics: MetricsUr
         out.print_json(json.dumps(letter), ensure_ascii=True)
         return
     sheet = Table(box=None, pad_edge=False, show_header=False)
-    sheet.add_column(no_wrap=True)
+    sheet.add_column(overflow="fold", max_width=LONGEST_NAME)
     sheet.add_column(overflow="fold")
     for name in ("id", "state", "reason", "position", "missing", "topic", "partition", "offset", "buried_at", "key"):
         sheet.add_row(name, Text(_cut(letter[name])))
@@ -135,7 +137,7 @@ def show(id: Annotated[str, typer.Argument(metavar="ID")], *, metrics: MetricsUr
 @app.command()
 def replay(
     ids: Ids = [],  # noqa: B006 - typer makes a list of its own
-    all_: Annotated[bool, typer.Option("--all", help="All that wait.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="All that wait and stand in their place.")] = False,
     by: By = "",
     why: Annotated[str, typer.Option("--why", help="Kept with the letter.", metavar="TEXT")] = "",
     at: At = None,
@@ -146,7 +148,13 @@ def replay(
     """Fold them, now that a release runs that understands them. Each counts once, however often it is replayed."""
     if bool(ids) == all_:
         raise typer.BadParameter("name the dead letters, or say --all", param_hint="ID…")
-    chosen = [letter["id"] for letter in _letters(metrics, settled_too=False)] if all_ else ids
+    if all_:
+        waiting = list(_letters(metrics, settled_too=False))
+        chosen = [letter["id"] for letter in waiting if letter["position"]]
+        if left := len(waiting) - len(chosen):
+            err.print(f"left, as they stand where such a fact does not belong: {left:,}; look at each, replay it by id")
+    else:
+        chosen = ids
 
     def told(answer: Any) -> str:
         return "folded" if answer["folded"] else "was there before: nothing to fold"
@@ -166,8 +174,17 @@ def discard(
     metrics: MetricsUrl,
     as_json: AsJson = False,
 ) -> None:
-    """Do without them, for good: their versions are no longer missing, the figures are complete again."""
-    _settle(metrics, "discard", ids, _decision(by, why, at), lambda _: "discarded", as_json)
+    """Do without them, for good: their versions are no longer missing, the figures are complete again.
+
+    What one changed that was replayed stays until the next rebuild, which does without it.
+    """
+
+    def told(answer: Any) -> str:
+        replayed = answer["replayed"]
+        stays = "; what it changed stays until `praxis rebuild`" if replayed and replayed["folded"] else ""
+        return f"discarded{stays}"
+
+    _settle(metrics, "discard", ids, _decision(by, why, at), told, as_json)
 
 
 def _settle(

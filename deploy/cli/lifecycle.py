@@ -57,7 +57,10 @@ def status(as_json: AsJson = False) -> None:
     else:
         out.print(_table(parts))
         if any(part.state == "killed" for part in parts):
-            out.print("What was killed is started again by `praxis up`; data are kept.")
+            out.print(
+                "What was killed, or ended by itself, is started again by `praxis up`; data are kept. What ends once "
+                "more says why in its log."
+            )
     raise typer.Exit(0 if ready else 1)
 
 

@@ -1,5 +1,6 @@
 """`praxis rebuild`: all figures folded anew beside those that are read, compared, and then read in their place."""
 
+import asyncio
 import json
 import os
 import signal
@@ -18,10 +19,19 @@ from rich.text import Text
 
 from deploy.cli.importing import AsJson
 from deploy.cli.printing import out, visible
+from deploy.cli.refill import PUBLISHERS
 from deploy.local.failures import Failure
 from deploy.local.settings import REPOSITORY
 from deploy.local.system import System
+from shared.events.fact import Stream
+from shared.mongo import connect
 
+REFUSED = {
+    "differences": "The figures differ",
+    "unseen": "The old build has seen facts that the new topics do not hold",
+}
+SHOWN_RUNS = 5
+"""Runs of versions that are named of a stream."""
 SHOWN = 40
 """Differences, and streams, that are shown; all that were kept are in --json."""
 
@@ -37,7 +47,8 @@ def rebuild(
         bool, typer.Option("--take-back", help="Do without facts that were seen and that the new topics do not hold.")
     ] = False,
     grace: Annotated[
-        float, typer.Option(help="Seconds until the old build is dropped, for reads that began in it.", min=0)
+        float,
+        typer.Option(help="Seconds until the old build is dropped, for reads that began in it.", min=0, max=86_400),
     ] = 60,
     abandon: Annotated[
         bool, typer.Option("--abandon", help="Leave no trace of a rebuild that was ended half way.")
@@ -55,28 +66,32 @@ def rebuild(
         reason = "it goes with --new-topics only: else all that was seen is still on the topics"
         raise typer.BadParameter(reason, param_hint="--take-back")
     flags = [
-        *(["--accept-differences"] if accept_differences else []),
         *(["--new-topics"] if new_topics else []),
         *(["--take-back"] if take_back else []),
         *(["--abandon"] if abandon else []),
     ]
-    with _running([*flags, "--grace", str(grace)]) as (process, log):
+    given = ["--accept-differences"] if accept_differences else []
+    with _running([*flags, *given, "--grace", str(grace)]) as (process, log):
         told: list[dict[str, Any]] = [{"stage": "starting"}]
         interrupted = False
         try:
-            _follow(process, told, as_json)
+            _follow(process, told, as_json, accept_differences)
         except KeyboardInterrupt:
             interrupted = True
     match told[-1]:
         case {"stage": "done" | "flipped" | "abandoned"}:
             return
-        case {"stage": "refused", "build": build}:
+        case {"stage": "refused", "build": build, "what": what}:
+            anew = " ".join(["praxis rebuild", *flags, *(["--accept-differences"] if not accept_differences else [])])
             raise Failure(
-                f"The figures differ, so build {build} has not taken over; what is read is as it was.",
-                "`praxis rebuild --accept-differences` lets it take over, `praxis rebuild --abandon` drops it.",
+                f"{REFUSED[what]}, so build {build} has not taken over; what is read is as it was.",
+                f"`{anew}` lets it take over, `praxis rebuild --abandon` drops it.",
             )
         case {"stage": "failed", "reason": reason}:
-            raise Failure(f"The rebuild stopped: {reason}.", "what is read is as it was.")
+            raise Failure(
+                f"The rebuild stopped: {reason}. What is read is as it was.",
+                "run it again when that is mended, and it goes on; or `praxis rebuild --abandon` drops what it made.",
+            )
         case _ if interrupted:
             raise Failure("Interrupted.", "run it again, and it goes on; or `praxis rebuild --abandon`.")
         case _:
@@ -105,8 +120,7 @@ def _end(process: subprocess.Popen[str]) -> str:
 def _running(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], _Log]]:
     """The process that rebuilds, which ends with the command, and its log."""
     system = System.from_environment()
-    logs = system.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
+    logs = system.logs()
     with (logs / "rebuild.log").open("ab") as log:
         begin = log.tell()
         process = subprocess.Popen(
@@ -125,11 +139,16 @@ def _running(arguments: Sequence[str]) -> Iterator[tuple[subprocess.Popen[str], 
             process.wait(timeout=20)
 
 
-def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json: bool) -> None:
-    """Show what it tells as it comes, and answer what it asks."""
+def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json: bool, accepts: bool) -> None:
+    """Show what it tells as it comes, and answer what it asks.
+
+    Raises:
+        Failure: facts that are on record would be taken back.
+    """
     assert process.stdout is not None
     with _bars(silent=as_json) as bars:
         bar = bars.add_task("starting", total=None, rate="")
+        before: dict[str, Any] = {}
         for line in process.stdout:
             told = json.loads(line)
             heard.append(told)
@@ -140,15 +159,20 @@ def _follow(process: subprocess.Popen[str], heard: list[dict[str, Any]], as_json
                     bars.update(bar, description="taking over", rate="")
                 case {"stage": "away"}:
                     bars.update(bar, description="waiting", rate="")
+                case {"stage": "question", "what": "differences"}:
+                    bars.stop()
+                    _answer(process, "Let the new build take over all the same?")
                 case {"stage": "question"}:
                     bars.stop()
-                    _answer(process)
+                    _require_recorded_by_nobody(next(one for one in reversed(heard) if one["stage"] == "unseen"))
+                    _answer(process, "Do without these facts, which no service has on record?", accepts=accepts)
                 case _:
                     pass
             if as_json:
                 out.print_json(json.dumps(told), indent=None)
-            else:
+            elif told != before:
                 _show(told)
+            before = told
     process.wait(timeout=20)  # what it has told is all there is: else it is ended, and did not end
 
 
@@ -179,6 +203,11 @@ def _show(told: dict[str, Any]) -> None:
             out.print(f"build {build} is written beside build {beside}, which is read meanwhile")
         case {"stage": "away", "reason": reason}:
             out.print(Text(f"MongoDB or Kafka is away, so it waits: {reason}"))
+        case {"stage": "unseen", "count": count, "streams": streams}:
+            out.print(f"streams with facts that the old build has seen and the new topics do not hold: {count:,}")
+            for one in streams[:SHOWN]:
+                out.print(Text(visible(f"  {one['stream']}: {_versions(one['versions'])}")))
+            _show_rest(count, len(streams))
         case {"stage": "compared"}:
             _show_comparison(told)
         case {"stage": "flipped", "build": build, "grace_s": grace}:
@@ -213,13 +242,29 @@ def _show_apart(told: dict[str, Any]) -> None:
     """The streams of which the two builds have not seen the same."""
     if not told["apart"]:
         return
-    out.print(f"the two builds have not seen the same facts of {told['apart']:,} streams:")
-    for stream, before, after in (one.values() for one in told["streams_apart"][:SHOWN]):
-        only = [f"the {which} one alone has seen {what}" for which, what in (("old", before), ("new", after)) if what]
-        out.print(Text(visible(f"  {stream}: {', '.join(only)}")))
+    out.print(f"streams of which the two builds have not seen the same facts: {told['apart']:,}")
+    for one in told["streams_apart"][:SHOWN]:
+        out.print(Text(visible(f"  {one['stream']}: {', '.join(_apart(one))}")))
     _show_rest(told["apart"], len(told["streams_apart"]))
     if told["left_out"]:
-        out.print(f"so {told['left_out']:,} things are not compared")
+        out.print(f"things that are not compared for it: {told['left_out']:,}")
+
+
+def _apart(one: dict[str, Any]) -> Iterator[str]:
+    if one["only_before"]:
+        yield f"the old one alone has seen {_versions(one['only_before'])}"
+    if one["only_after"]:
+        yield f"the new one alone has seen {_versions(one['only_after'])}"
+    if one["ids"]:
+        old, new = one["ids"]
+        yield f"the last fact is {old} in the old one, and {new} in the new one"
+
+
+def _versions(runs: Sequence[tuple[int, int]]) -> str:
+    """Versions as `3, 7 to 9`, and how many more runs of them there are."""
+    told = [str(first) if first == last else f"{first} to {last}" for first, last in runs[:SHOWN_RUNS]]
+    more = f" and {len(runs) - SHOWN_RUNS:,} more" if len(runs) > SHOWN_RUNS else ""
+    return ", ".join(told) + more
 
 
 def _show_rest(count: int, kept: int) -> None:
@@ -232,7 +277,8 @@ def _where(one: dict[str, Any]) -> str:
     if one["since"] is None:
         return f"{one['what']}, {one['key']}"
     part = f" {one['key']}" if one["key"] else ""
-    return f"{one['what']}{part} of {one['scope']}, {one['since']} to {one['as_at']}"
+    when = f"{one['since']} to {one['as_at']}" if one["as_at"] else f"since {one['since']}"
+    return f"{one['what']}{part} of {one['scope']}, {when}"
 
 
 def _cell(value: Any) -> str:
@@ -241,8 +287,37 @@ def _cell(value: Any) -> str:
     return textwrap.shorten(value if isinstance(value, str) else json.dumps(value), 60, placeholder=" …")
 
 
-def _answer(process: subprocess.Popen[str]) -> None:
-    accepted = sys.stdin.isatty() and typer.confirm("Let the new build take over all the same?", default=False)
+def _require_recorded_by_nobody(unseen: dict[str, Any]) -> None:
+    """
+    Raises:
+        Failure: some of it is on record, so the topics do not hold all that they should.
+    """
+    streams = [(Stream.parse(one["stream"]), one["versions"][0][0]) for one in unseen["streams"]]
+    recorded = asyncio.run(_recorded(System.from_environment().mongo, streams))
+    if recorded or unseen["count"] > len(streams):
+        shown = ", ".join(recorded[:SHOWN])
+        raise Failure(
+            f"Of what the topics do not hold, some is on record: {shown or 'perhaps'}. It is not taken back.",
+            "let `praxis refill --new-topics` come to its end, of all topics, and run this again.",
+        )
+
+
+async def _recorded(mongo: str, streams: Sequence[tuple[Stream, int]]) -> list[str]:
+    """Those of these positions that the service whose stream it is has recorded."""
+    client = connect(mongo)
+    try:
+        found = list[str]()
+        for stream, version in streams:
+            head = await client[PUBLISHERS[stream.topic]].streams.find_one({"_id": str(stream)})
+            if head and head["version"] >= version:
+                found.append(f"{stream}@{version}")
+        return found
+    finally:
+        await client.close()
+
+
+def _answer(process: subprocess.Popen[str], question: str, *, accepts: bool = False) -> None:
+    accepted = accepts or (sys.stdin.isatty() and typer.confirm(question, default=False))
     assert process.stdin is not None
     process.stdin.write("accept\n" if accepted else "refuse\n")
     process.stdin.flush()

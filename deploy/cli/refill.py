@@ -34,6 +34,7 @@ from shared.mongo import Client, connect
 from shared.reading.follower import read_anew
 from shared.writing.refill import Refill
 
+KAFKA_WITHIN_S = 30.0
 PUBLISHERS: dict[Topic, str] = {"membership": "membership", "convenings": "convenings", "feedback": "convenings"}
 """Topic -> the database of the service that publishes it."""
 FOLLOWERS: dict[Topic, str] = {"membership": "convenings"}
@@ -95,7 +96,12 @@ async def _refill(
     system: System, topics: list[Topic], new_topics: bool, partitions: int, replication: int
 ) -> dict[str, int]:
     names = [topic_name(topic) for topic in topics]
-    await ensure_topics(system.kafka, names, partitions=partitions, replication=replication)
+    try:
+        async with asyncio.timeout(KAFKA_WITHIN_S):
+            await ensure_topics(system.kafka, names, partitions=partitions, replication=replication)
+    except TimeoutError:
+        remedy = "`praxis status` says what runs; another address is given with PRAXIS_KAFKA. Then run it again."
+        raise Failure(f"Kafka does not answer at {system.kafka}.", remedy) from None
     holder = f"{socket.gethostname()}:{os.getpid()}"
     counts: dict[str, int] = {}
     client = connect(system.mongo)
@@ -135,8 +141,6 @@ def _bars() -> Progress:
 
 def _log_to(system: System) -> None:
     """Keep what the parts that run here log out of what the command says."""
-    logs = system.home / "logs"
-    logs.mkdir(parents=True, exist_ok=True)
-    file = (logs / "refill.log").open("a")
+    file = (system.logs() / "refill.log").open("a")
     structlog.configure(logger_factory=structlog.PrintLoggerFactory(file))
     logging.basicConfig(stream=file, level=logging.WARNING)

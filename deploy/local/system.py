@@ -117,6 +117,21 @@ class System:
     def log_file(self, name: str) -> Path:
         return self.child(name).log_file
 
+    def logs(self) -> Path:
+        """The folder of the logs, which is there afterwards.
+
+        Raises:
+            Failure: it cannot be made.
+        """
+        folder = self.home / "logs"
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise Failure(
+                f"{folder} cannot be made: {problem.strerror}.", "set PRAXIS_HOME to another folder."
+            ) from None
+        return folder
+
     def pid(self, name: str) -> int | None:
         return self.child(name).pid
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import Count, Duration, Port
+from shared.settings import Count, DatabaseName, Port, SessionTimeout
 
 
 class Settings(BaseSettings):
@@ -14,7 +14,7 @@ class Settings(BaseSettings):
     mongo: str
     host: str = "127.0.0.1"
     port: Port = 8082
-    database: str = "convenings"
+    database: DatabaseName = "convenings"
     partitions: Count = 12
     replication: Count = 1
-    session_timeout: Duration = timedelta(seconds=10)
+    session_timeout: SessionTimeout = timedelta(seconds=10)

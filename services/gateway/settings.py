@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import Duration, Port
+from shared.settings import DatabaseName, Duration, Port
 from shared.views.builds import DATABASE
 
 
@@ -17,7 +17,7 @@ class Settings(BaseSettings):
     convenings_urls: list[str]
     host: str = "127.0.0.1"
     port: Port = 8080
-    database: str = DATABASE
+    database: DatabaseName = DATABASE
     connect_timeout: Duration = timedelta(seconds=1)
     """After this a replica counts as out of reach, and the next one is asked."""
     command_timeout: Duration = timedelta(seconds=30)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from shared.settings import Count, Port
+from shared.settings import Count, DatabaseName, Port
 
 
 class Settings(BaseSettings):
@@ -14,7 +14,7 @@ class Settings(BaseSettings):
     mongo: str
     host: str = "127.0.0.1"
     port: Port = 8081
-    database: str = "membership"
+    database: DatabaseName = "membership"
     partitions: Count = 12
     replication: Count = 1
     ods_reference: Path | None = None

@@ -9,6 +9,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
@@ -41,7 +42,7 @@ class Decision(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    by: str = Field(min_length=1, max_length=200)
+    by: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
     why: str = Field("", max_length=2_000)
     at: Annotated[AwareDatetime, WrapValidator(_moment)] | None = Field(None, description="Now, if it is left out.")
 
@@ -50,13 +51,17 @@ class Decision(BaseModel):
 
 
 class Discard(Decision):
-    why: str = Field(min_length=1, max_length=2_000)
+    why: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)]
 
 
 class SettledView(BaseModel):
     by: str
     why: str
     at: datetime
+
+
+class ReplayedView(SettledView):
+    folded: bool = Field(description="False where its version was there before: nothing counted twice.")
 
 
 class DeadLetterView(BaseModel):
@@ -71,7 +76,7 @@ class DeadLetterView(BaseModel):
     offset: int
     reason: str
     buried_at: datetime
-    replayed: SettledView | None
+    replayed: ReplayedView | None
     discarded: SettledView | None
 
     @classmethod
@@ -142,7 +147,7 @@ async def replay(letters: Kept, id: str, decision: Decision) -> Replayed:
 
 @router.post("/{id}/discard")
 async def discard(letters: Kept, id: str, decision: Discard) -> DeadLetterView:
-    """Do without it: its version is no longer missing."""
+    """Do without it: its version is no longer missing. One that was replayed stays folded until a rebuild."""
     await letters.discard(id, decision.settled())
     return DeadLetterView.of(await letters.letter(id))
 

@@ -4,6 +4,7 @@ import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any, NamedTuple, TypeVar
 
 from bson.codec_options import CodecOptions
@@ -18,12 +19,12 @@ from shared.views.records import ids_in
 AT_ONCE = 200
 MOST_TOLD = 1_000
 """Differences that are kept one by one; all are counted."""
-SHOWN_RUNS = 5
-"""Runs of versions that are named of a stream."""
 RAW: CodecOptions[RawBSONDocument] = CodecOptions(document_class=RawBSONDocument)
 
 Place = tuple[str, str, str]
 """(scope, measure, key)"""
+Runs = list[tuple[int, int]]
+"""Versions: the first and the last of each run."""
 SumsByDay = dict[Place, dict[str, int]]
 """Place -> day -> delta"""
 T = TypeVar("T")
@@ -40,8 +41,9 @@ class Difference(NamedTuple):
     since: str | None
     """The first day on which it differs; None for a record."""
     as_at: str | None
-    """The last day on which it does: the values are those of its end."""
+    """The last day on which it does; None where it does until today, and for a record."""
     before: Any
+    """At the end of the last day."""
     after: Any
 
 
@@ -49,9 +51,11 @@ class Apart(NamedTuple):
     """A stream of which the two builds have not seen the same facts."""
 
     stream: str
-    only_before: str
-    """The versions that the old build alone has seen, as `3, 7 to 9`."""
-    only_after: str
+    only_before: Runs
+    """The versions that the old build alone has seen."""
+    only_after: Runs
+    ids: tuple[str, str] | None = None
+    """Those of the facts at its head, in the old and in the new build, where they are two."""
 
 
 @dataclass
@@ -91,7 +95,7 @@ async def compare(
     is, which must stay as it is meanwhile.
 
     With None for all of them, where topics made anew may hold more than the old build has seen: a scope of which the
-    builds have not seen the same is left out then, as its figures must differ.
+    builds have not seen the same versions is left out then, as its figures must differ.
     """
     old, new = builds
     seen_before = await _seen(db[old.heads], number, session)
@@ -101,7 +105,7 @@ async def compare(
         streams = list(_apart(seen_before.get(scope, {}), seen_after.get(scope, {})))
         for stream in streams:
             into.tell_apart(stream)
-        if streams and number is None:
+        if number is None and any(stream.only_before or stream.only_after for stream in streams):
             into.left_out += 1
         else:
             compared.append(scope)
@@ -127,30 +131,21 @@ def _apart(before: Mapping[str, Seen], after: Mapping[str, Seen]) -> Iterator[Ap
     """The streams of which not the same versions were seen, or not the same fact at their heads."""
     for stream in sorted(before.keys() | after.keys()):
         old, new = before.get(stream, Seen()), after.get(stream, Seen())
-        only = _ranges(_versions(old, new)), _ranges(_versions(new, old))
-        if any(only):
-            yield Apart(stream, *only)
-        elif new.stands_elsewise(old.head, old.last) and old.last:
-            yield Apart(stream, f"{old.head} with the id {old.last}", f"{new.head} with the id {new.last}")
+        ids = (old.last, new.last) if old.last and new.stands_elsewise(old.head, old.last) else None
+        apart = Apart(stream, runs(old.not_in(new)), runs(new.not_in(old)), ids)
+        if any(apart[1:]):
+            yield apart
 
 
-def _versions(one: Seen, other: Seen) -> list[int]:
-    """What one has folded and the other has not, in order."""
-    skipped, skipped_by_other = one.missing | one.given_up, other.missing | other.given_up
-    within = {version for version in skipped_by_other if version <= min(one.head, other.head)}
-    return sorted((within | set(range(other.head + 1, one.head + 1))) - skipped)
-
-
-def _ranges(versions: Sequence[int]) -> str:
-    """Versions in order, as `3, 7 to 9`: the first few runs of them, and how many more there are."""
-    runs = list[list[int]]()
+def runs(versions: Sequence[int]) -> Runs:
+    """Versions in order as runs of them: (2, 4, 5, 6) is 2 to 2 and 4 to 6."""
+    found: Runs = []
     for version in versions:
-        if runs and version == runs[-1][-1] + 1:
-            runs[-1][1:] = [version]
+        if found and version == found[-1][1] + 1:
+            found[-1] = (found[-1][0], version)
         else:
-            runs.append([version])
-    told = ", ".join(" to ".join(map(str, run)) for run in runs[:SHOWN_RUNS])
-    return f"{told} and {len(runs) - SHOWN_RUNS:,} more" if len(runs) > SHOWN_RUNS else told
+            found.append((version, version))
+    return found
 
 
 async def _compare_sums(
@@ -190,7 +185,12 @@ def _changes(before: SumsByDay, after: SumsByDay) -> Iterator[Difference]:
         unlike = [day for day in days if _at(old, day) != _at(new, day)]
         if unlike:
             last = unlike[-1]
-            yield Difference(*place, unlike[0], last, _at(old, last), _at(new, last))
+            following = next((day for day in days if day > last), None)
+            yield Difference(*place, unlike[0], following and _day_before(following), _at(old, last), _at(new, last))
+
+
+def _day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
 
 
 def _at(days: Mapping[str, int], as_at: str) -> int:

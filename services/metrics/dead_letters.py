@@ -4,6 +4,7 @@ transaction that moves the offset past them.
 
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import accumulate
@@ -13,7 +14,7 @@ import structlog
 from pymongo import ASCENDING, ReplaceOne, UpdateOne
 
 from shared.events.fact import MAX_FACT_BYTES, Position
-from shared.kafka import Carried, Headers, Message, Record
+from shared.kafka import Carried, Headers, Message, NotUnderstood, Record, decode
 from shared.mongo import Database, Document, Session
 from shared.reading.sink import DeadLetter, Halt, Unit
 from shared.writing.ledger import outgoing
@@ -22,6 +23,10 @@ log = structlog.get_logger(__name__)
 
 WAITING: Document = {"replayed": None, "discarded": None}
 """Those that nobody has settled yet."""
+FOLDED: Document = {"replayed": {"$ne": None}, "replayed.folded": {"$ne": False}, "discarded": None}
+"""Those that a replay folded, and that nobody has decided to do without since."""
+UNDONE: Document = {"replayed": {"$ne": None}, "discarded": {"$ne": None}}
+"""Those that are folded in the build that was read then, and in no later one."""
 KEPT_BYTES = 1024 * 1024
 """Of a letter's key, value and headers, each: what a topic takes at most, unless it was compressed on its way."""
 HEADER_BYTES = 32
@@ -66,6 +71,8 @@ class Settled(NamedTuple):
     by: str
     why: str
     at: datetime
+    folded: bool = True
+    """Of one that was replayed: whether it was folded then, and not there before."""
 
 
 @dataclass(frozen=True)
@@ -172,17 +179,26 @@ async def prepare(db: Database) -> None:
 
 
 async def discarded(db: Database) -> Discards:
-    found = db.dead_letters.find({"discarded": {"$ne": None}, "replayed": None}, {"_id": 1})
+    found = db.dead_letters.find({"discarded": {"$ne": None}}, {"_id": 1})
     return Discards([document["_id"] async for document in found])
 
 
+async def claimed(db: Database, which: Document) -> set[Position]:
+    """The places of the facts that some letters hold, as far as this release understands them."""
+    found = set[Position]()
+    async for document in db.dead_letters.find(which):
+        with suppress(NotUnderstood):
+            found.add(decode(Letter.restored(document)).position)
+    return found
+
+
 async def given_up(db: Database, as_of: Session | None = None) -> list[Position]:
-    """The versions that nobody waits for: where a letter was discarded, and none stands that is still to be settled.
+    """The versions that nobody waits for: where a letter was discarded, and none stands that was not.
 
     With a session in a snapshot: those that nobody waited for at that time.
     """
     stages: list[Document] = [
-        {"$match": {"position": {"$ne": None}, "replayed": None}},
+        {"$match": {"position": {"$ne": None}}},
         {"$group": {"_id": "$position", "waits": {"$max": {"$eq": [{"$type": "$discarded"}, "missing"]}}}},
         {"$match": {"waits": False}},
     ]

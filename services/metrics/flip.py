@@ -1,17 +1,20 @@
 """The lives of builds: one is begun beside the current one, takes over from it or is given up, and the old one goes."""
 
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from services.metrics.builds import current_build
+from shared.events.fact import Position, Stream
 from shared.mongo import Client, Database, Document, Session, transact
+from shared.reading.heads import Seen
 from shared.views.builds import BUILDS, CURRENT, NEXT, Build
 
 LAST = "last"
 """The id of the highest number that a build was ever given: a sleeper may still write to one that was given up."""
-SHOWN = 20
+SHOWN = 3
+"""Streams, and versions of each, that are named."""
 
 Offsets = Mapping[int, Mapping[str, int]]
 """Partition number -> topic -> offset."""
@@ -21,8 +24,23 @@ class NotReady(Exception):
     """The new build cannot take over yet, or not at all: the reason, for the operator. Nothing was changed."""
 
 
+class UnseenStream(NamedTuple):
+    """A stream with versions that the old build has folded and the new one has not."""
+
+    stream: Stream
+    versions: Sequence[int]
+
+
 class Unseen(NotReady):
-    """The old build has seen what the new one has not."""
+    """The old build has folded what the new one has not."""
+
+    def __init__(self, old: Build, new: Build, streams: Sequence[UnseenStream]) -> None:
+        told = [f"{one.stream}@{', '.join(map(str, one.versions[:SHOWN]))}" for one in streams[:SHOWN]]
+        more = f"; and {len(streams) - SHOWN:,} streams more" if len(streams) > SHOWN else ""
+        super().__init__(
+            f"build {old.number} has seen facts that build {new.number} has not, {'; '.join(told)}{more}: what is seen "
+            f"must not be taken back"
+        )
 
 
 async def begin(db: Database) -> tuple[Build, Build]:
@@ -80,10 +98,10 @@ async def flip(
     partitions: int,
     caught_up: Callable[[Offsets], Awaitable[None]],
     *,
-    take_back: bool = False,
+    without: Collection[Position] = (),
 ) -> None:
-    """Let the new build take over, in one transaction, if it has seen all that the old one has, or is to `take_back`
-    what it has not seen.
+    """Let the new build take over, in one transaction, if it has folded all that the old one has, but for what somebody
+    decided to do without.
 
     That closes every partition document of the old build first: while it is open nobody can commit to the old build,
     afterwards nobody finds the offsets that they trust. `caught_up` returns once the new build has come to where the
@@ -92,7 +110,7 @@ async def flip(
     Raises:
         Unseen, NotReady: nothing was changed.
     """
-    await transact(client, lambda session: _flip(db, session, old, new, partitions, caught_up, take_back))
+    await transact(client, lambda session: _flip(db, session, old, new, partitions, caught_up, without))
 
 
 async def _flip(
@@ -102,7 +120,7 @@ async def _flip(
     new: Build,
     partitions: int,
     caught_up: Callable[[Offsets], Awaitable[None]],
-    take_back: bool,
+    without: Collection[Position],
 ) -> None:
     stopped = await _close(db, session, old, partitions)
     pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
@@ -111,8 +129,8 @@ async def _flip(
     if not (await db[BUILDS].delete_one({"_id": NEXT, "build": new.number}, session=session)).deleted_count:
         raise NotReady(f"build {new.number} was given up meanwhile: begin again")
     await caught_up(stopped)
-    if not take_back and (behind := await unseen_streams(db, old, new)):
-        raise Unseen(_in_words(old, new, behind))
+    if behind := await unseen_streams(db, old, new, without):
+        raise Unseen(old, new, behind)
     change = {"$set": {"build": new.number, "since": datetime.now(UTC)}}
     await db[BUILDS].update_one({"_id": CURRENT}, change, session=session)
 
@@ -131,39 +149,33 @@ async def _close(db: Database, session: Session, build: Build, partitions: int) 
     return found
 
 
-async def unseen_streams(db: Database, old: Build, new: Build) -> list[Document]:
-    """Streams of which the new build has not seen all that the old one has, the first few of them."""
-    not_folded = [{"$ifNull": ["$new.missing", []]}, {"$ifNull": ["$new.given_up", []]}]
+async def unseen_streams(
+    db: Database, old: Build, new: Build, without: Collection[Position] = ()
+) -> list[UnseenStream]:
+    """Streams of which the new build has not folded all that the old one has, but for what somebody does without."""
+    folded_late = [{"$ifNull": ["$new.missing", []]}, {"$ifNull": ["$new.given_up", []]}]
     not_folded_before = ["$missing", {"$ifNull": ["$given_up", []]}]
     stages: list[Document] = [
         {"$lookup": {"from": new.heads, "localField": "_id", "foreignField": "_id", "as": "new"}},
         {"$set": {"new": {"$first": "$new"}}},
-        {"$set": {"new_head": {"$ifNull": ["$new.head", 0]}}},
         {
             "$set": {
                 "unseen": {
                     "$filter": {
-                        "input": {"$setDifference": [{"$setUnion": not_folded}, {"$setUnion": not_folded_before}]},
+                        "input": {"$setDifference": [{"$setUnion": folded_late}, {"$setUnion": not_folded_before}]},
                         "cond": {"$lte": ["$$this", "$head"]},
                     }
                 }
             }
         },
-        {"$match": {"$expr": {"$or": [{"$lt": ["$new_head", "$head"]}, {"$ne": ["$unseen", []]}]}}},
-        {"$limit": SHOWN},
-        {"$project": {"head": 1, "new_head": 1, "unseen": 1}},
+        {"$match": {"$expr": {"$or": [{"$lt": [{"$ifNull": ["$new.head", 0]}, "$head"]}, {"$ne": ["$unseen", []]}]}}},
+        {"$sort": {"_id": 1}},
     ]
-    found = await db[old.heads].aggregate(stages)
-    return await found.to_list()
-
-
-def _in_words(old: Build, new: Build, behind: list[Document]) -> str:
-    told = [
-        f"{one['_id']} (to {one['head']} and to {one['new_head']}"
-        + (f", without {', '.join(map(str, one['unseen'][:5]))})" if one["unseen"] else ")")
-        for one in behind[:3]
-    ]
-    return (
-        f"build {old.number} has seen facts that build {new.number} has not, as of {'; '.join(told)}: what is "
-        f"seen must not be taken back"
-    )
+    found = list[UnseenStream]()
+    async for document in await db[old.heads].aggregate(stages):
+        stream = Stream.parse(document["_id"])
+        there = Seen.restored(document["new"]) if "new" in document else Seen()
+        versions = Seen.restored(document).not_in(there)
+        if unseen := [version for version in versions if Position(stream, version) not in without]:
+            found.append(UnseenStream(stream, unseen))
+    return found

@@ -50,8 +50,8 @@ class Late:
         number = head["partition"] if head else partition_of(stream.key.encode(), self._partitions)
         seen = Seen.restored(head) if head else Seen()
         # before all else, so that it is the worker that loses the race: it tries again at once, and often
-        counted_up = {"$inc": {"settled": 1}}
-        await self._db[self._build.partitions].update_one({"_id": number}, counted_up, session=session)
+        counted_up = {"$inc": {"settled": 1}, "$setOnInsert": {"next": {}}}  # there, so that a flip meets it
+        await self._db[self._build.partitions].update_one({"_id": number}, counted_up, upsert=True, session=session)
         yield number, seen
         changed = {"partition": number, **seen.document()}
         await heads.update_one({"_id": id}, {"$set": changed}, upsert=True, session=session)

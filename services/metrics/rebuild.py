@@ -15,6 +15,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import Any, TypeVar
 
@@ -23,14 +24,15 @@ from pymongo.errors import OperationFailure
 
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets
-from services.metrics.comparison import Comparison, compare
-from services.metrics.flip import NotReady, Offsets, Unseen, begin, clear, flip, give_up
+from services.metrics.comparison import MOST_TOLD, Comparison, compare, runs
+from services.metrics.dead_letters import UNDONE
+from services.metrics.flip import NotReady, Offsets, Unseen, UnseenStream, begin, clear, flip, give_up, unseen_streams
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.taking_over import TakingOver
 from shared import logging
 from shared.drivers import by_its_name
-from shared.events.fact import SOURCE_TOPICS
+from shared.events.fact import SOURCE_TOPICS, Position
 from shared.kafka import topic_name
 from shared.lease import HeldElsewhere, Lease
 from shared.mongo import Database, connect
@@ -50,13 +52,18 @@ CATCHES_UP_WITHIN_S = 10.0
 TRIES = 30
 SNAPSHOT_IS_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 
-TAKEN_BACK = (
-    "If the refill has ended, all that is on record stands on the topics, and what is not there was recorded by no "
-    "service: then --take-back lets the new build take over without it"
+REFILL_FIRST = (
+    "Run this again when the refill has ended; what is not there then was recorded by no service, and goes with "
+    "--take-back"
 )
+IF_ACCEPTED = {
+    "differences": "let the new build take over in spite of the differences",
+    "unseen": "do without the facts that the new topics do not hold",
+}
 
 Say = Callable[[dict[str, Any]], None]
-Ask = Callable[[], Awaitable[bool]]
+Ask = Callable[[str], Awaitable[bool]]
+"""Whether it is accepted: `unseen` facts, or `differences`."""
 
 
 class Rebuild:
@@ -72,10 +79,10 @@ class Rebuild:
         take_back: bool = False,
         grace_s: float = 60,
     ) -> None:
-        """`ask` is asked whether the differences that were told are accepted.
+        """`ask` is asked whether what was told last is accepted: facts that are taken back, or else differences.
 
         `new_topics`: the topics were made anew and refilled, so the offsets of the old build say nothing.
-        `take_back`: what the old build has seen and these topics do not hold was recorded by nobody, and goes.
+        `take_back`: what the old build has seen and these topics do not hold was recorded by nobody, and may go.
         """
         self._settings, self._say, self._ask = settings, say, ask
         self._new_topics, self._take_back, self._grace_s = new_topics, take_back, grace_s
@@ -169,13 +176,18 @@ class Rebuild:
 
     async def _work(self, beside: Beside, old: Build, new: Build, partitions: int) -> Build | None:
         await self._until_near(beside)
+        unseen = await self._unseen(beside, old, new, partitions) if self._new_topics else []
+        if unseen and not await self._ask("unseen"):
+            self._say({"stage": "refused", "build": new.number, "what": "unseen"})
+            return None
         settled = TakingOver(self._client, self._db, new, partitions)
         comparison = await self._compare(beside, settled, old, new, partitions)
         self._say({"stage": "compared", **_told(comparison)})
-        if comparison.counts and not await self._ask():
-            self._say({"stage": "refused", "build": new.number})
+        if comparison.counts and not await self._ask("differences"):
+            self._say({"stage": "refused", "build": new.number, "what": "differences"})
             return None
-        await self._flip(beside, settled, old, new, partitions)
+        taken_back = {Position(one.stream, version) for one in unseen for version in one.versions}
+        await self._flip(beside, settled, old, new, partitions, taken_back)
         self._say({"stage": "flipped", "build": new.number, "grace_s": self._grace_s, "facts": beside.facts})
         return new
 
@@ -186,6 +198,25 @@ class Rebuild:
             if beside.is_reading:
                 self._say({"stage": "reading", **progress.told(beside)})
         self._say({"stage": "reading", **progress.told(beside)})
+
+    async def _unseen(self, beside: Beside, old: Build, new: Build, partitions: int) -> list[UnseenStream]:
+        """What the old build has folded and the new topics do not hold, but for what a replay brings.
+
+        Looked for before anything is settled: else a stray that was replayed would be folded before the fact in whose
+        place it stands, where that is still to come by the refill.
+        """
+        await beside.stay(range(partitions), None)
+        try:
+            replayed = [await dead_letters.claimed(self._db, which) for which in (dead_letters.FOLDED, UNDONE)]
+            unseen = await unseen_streams(self._db, old, new, set().union(*replayed))
+        finally:
+            beside.go_on()
+        if unseen and not self._take_back:
+            raise NotReady(f"{Unseen(old, new, unseen)}. {REFILL_FIRST}")
+        if unseen:
+            told = [{"stream": str(one.stream), "versions": runs(one.versions)} for one in unseen[:MOST_TOLD]]
+            self._say({"stage": "unseen", "count": len(unseen), "streams": told})
+        return unseen
 
     async def _compare(
         self, beside: Beside, settled: TakingOver, old: Build, new: Build, partitions: int
@@ -214,7 +245,15 @@ class Rebuild:
             self._say({"stage": "comparing", "done": numbers[-1] + 1, "total": partitions})
         return comparison
 
-    async def _flip(self, beside: Beside, settled: TakingOver, old: Build, new: Build, partitions: int) -> None:
+    async def _flip(
+        self,
+        beside: Beside,
+        settled: TakingOver,
+        old: Build,
+        new: Build,
+        partitions: int,
+        taken_back: AbstractSet[Position],
+    ) -> None:
         async def caught_up(stopped_at: Offsets) -> None:
             try:
                 async with asyncio.timeout(CATCHES_UP_WITHIN_S):
@@ -227,19 +266,16 @@ class Rebuild:
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
-            await settled.settle(range(partitions))
+            without = taken_back | await dead_letters.claimed(self._db, UNDONE)
             try:
-                await flip(self._client, self._db, old, new, partitions, caught_up, take_back=self._take_back)
+                await flip(self._client, self._db, old, new, partitions, caught_up, without=without)
             except NotReady as problem:
-                if not left:
-                    raise NotReady(f"{problem}. {TAKEN_BACK}") if self._can_take_back(problem) else problem from None
+                if isinstance(problem, Unseen) or not left:
+                    raise
                 self._say({"stage": "waiting", "reason": str(problem)})
                 await asyncio.sleep(1)
             else:
                 return
-
-    def _can_take_back(self, problem: NotReady) -> bool:
-        return self._new_topics and isinstance(problem, Unseen)
 
     async def _require_as_far(self, new: Build, partitions: int, stopped_at: Offsets) -> None:
         reached = await folded_offsets(self._db, new, partitions)
@@ -302,9 +338,9 @@ def _told(comparison: Comparison) -> dict[str, Any]:
     }
 
 
-async def _asked() -> bool:
+async def _asked(what: str) -> bool:
     """Whether the next line on standard input accepts; at its end nobody is there to do so."""
-    _say({"stage": "question", "accept": "write 'accept' to let the new build take over in spite of the differences"})
+    _say({"stage": "question", "what": what, "accept": f"write 'accept' to {IF_ACCEPTED[what]}"})
     loop = asyncio.get_running_loop()
     line: asyncio.Future[str] = loop.create_future()
 
@@ -315,8 +351,8 @@ async def _asked() -> bool:
     return (await line).strip() == "accept"
 
 
-async def _accepted() -> bool:
-    return True
+async def _asked_but_for_differences(what: str) -> bool:
+    return what == "differences" or await _asked(what)
 
 
 def _say(told: dict[str, Any]) -> None:
@@ -328,7 +364,7 @@ async def main(arguments: argparse.Namespace) -> int:
     rebuild = Rebuild(
         configured(Settings),
         _say,
-        _accepted if arguments.accept_differences else _asked,
+        _asked_but_for_differences if arguments.accept_differences else _asked,
         new_topics=arguments.new_topics,
         take_back=arguments.take_back,
         grace_s=arguments.grace,

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from services.metrics.dead_letters import USUAL, Limit
-from shared.settings import Count, Duration, Port, Share
+from shared.settings import Count, DatabaseName, Duration, Name, NotNegative, Port, SessionTimeout, Share
 from shared.views.builds import DATABASE
 
 
@@ -16,12 +16,12 @@ class Settings(BaseSettings):
     mongo: str
     host: str = "127.0.0.1"
     port: Port = 8083
-    database: str = DATABASE
+    database: DatabaseName = DATABASE
     partitions: Count = 12
     replication: Count = 1
-    group: str = "metrics"
-    session_timeout: Duration = timedelta(seconds=15)
-    most_cached: int = 10_000
+    group: Name = "metrics"
+    session_timeout: SessionTimeout = timedelta(seconds=15)
+    most_cached: NotNegative = 10_000
     """Documents of a kind and partition that are kept from one transaction to the next: some 3 kB each."""
     dead_letter_share: Share = USUAL.share
     dead_letters_of_last: Count = USUAL.of_last

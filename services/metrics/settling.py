@@ -44,18 +44,13 @@ class PlaceIsTaken(Conflict):
     """Another fact was folded in its place."""
 
     def __init__(self, id: str, reason: str) -> None:
-        super().__init__(f"It is not folded: {reason}. Find out which, and discard this one", field="id", id=id)
+        remedy = "Find out which of the two is on record: if it is the other one, discard this one, else rebuild"
+        super().__init__(f"It is not folded: {reason}. {remedy}", field="id", id=id)
 
 
 class Discarded(Conflict):
     def __init__(self, id: str, settled: Settled) -> None:
         detail = f"{settled.by} discarded it on {settled.at:%Y-%m-%d}, because {settled.why}: that is final"
-        super().__init__(detail, field="id", id=id)
-
-
-class AlreadyReplayed(Conflict):
-    def __init__(self, id: str, settled: Settled) -> None:
-        detail = f"{settled.by} replayed it on {settled.at:%Y-%m-%d}: it is folded, so there is nothing to do without"
         super().__init__(detail, field="id", id=id)
 
 
@@ -100,17 +95,17 @@ class DeadLetters:
             StillNotUnderstood, PlaceIsTaken, Discarded: nothing was changed.
         """
         letter, _ = await self.letter(id)
-        if letter.discarded:
-            raise Discarded(id, letter.discarded)
-        if letter.left_out:
+        if letter.left_out and not letter.discarded:
             raise StillNotUnderstood(id, f"its {' and '.join(letter.left_out)} is too long to be a fact's")
         try:
             fact = decode(letter)
             async with _in_time():
                 folded = await transact(
                     self._client,
-                    lambda session: self._settle(letter, fact.position, fact, "replayed", settled, session),
+                    lambda session: self._fold(letter, fact, settled, session),
                 )
+        except Discarded:
+            raise
         except AnotherStandsThere as problem:
             raise PlaceIsTaken(id, str(problem)) from None
         except (NotUnderstood, TooFarAhead) as problem:
@@ -126,36 +121,39 @@ class DeadLetters:
     async def discard(self, id: str, settled: Settled) -> None:
         """Do without the record: its version is no longer missing, unless for another letter that still waits.
 
+        One that was replayed stays folded until a rebuild, which does without it.
+
         Raises:
-            Discarded, AlreadyReplayed: it was settled before.
+            Discarded: it was before.
         """
         letter, _ = await self.letter(id)
-        if letter.discarded:
-            raise Discarded(id, letter.discarded)
-        if letter.replayed:
-            raise AlreadyReplayed(id, letter.replayed)
         async with _in_time():
-            await transact(
-                self._client, lambda session: self._settle(letter, letter.position, None, "discarded", settled, session)
-            )
+            await transact(self._client, lambda session: self._discard(letter, settled, session))
         log.warning("dead_letter.discarded", id=id, by=settled.by, why=settled.why)
 
-    async def _settle(
-        self,
-        letter: Letter,
-        position: Position | None,
-        fact: Recorded | None,
-        how: str,
-        settled: Settled,
-        session: Session,
-    ) -> bool:
-        late, fresh = Late(self._db, await _build(self._db, session), self._partitions), False
-        if fact:
-            fresh = await late.fold(fact, session)
-        elif position and not await self._stands_at(position, session, but=letter.id):
-            await late.give_up(position, session)
-        await self._db.dead_letters.update_one({"_id": letter.id}, {"$set": {how: settled._asdict()}}, session=session)
+    async def _fold(self, letter: Letter, fact: Recorded, settled: Settled, session: Session) -> bool:
+        await self._require_not_discarded(letter.id, session)
+        fresh = await (await self._late(session)).fold(fact, session)
+        # who folded it is not to be forgotten for somebody who found it there
+        which = {"_id": letter.id} if fresh else {"_id": letter.id, "replayed": None}
+        replayed = settled._replace(folded=fresh)._asdict()
+        await self._db.dead_letters.update_one(which, {"$set": {"replayed": replayed}}, session=session)
         return fresh
+
+    async def _discard(self, letter: Letter, settled: Settled, session: Session) -> None:
+        await self._require_not_discarded(letter.id, session)
+        if letter.position and not await self._stands_at(letter.position, session, but=letter.id):
+            await (await self._late(session)).give_up(letter.position, session)
+        discarded = {"$set": {"discarded": settled._asdict()}}
+        await self._db.dead_letters.update_one({"_id": letter.id}, discarded, session=session)
+
+    async def _late(self, session: Session) -> Late:
+        return Late(self._db, await _build(self._db, session), self._partitions)
+
+    async def _require_not_discarded(self, id: str, session: Session) -> None:
+        letter = await self._db.dead_letters.find_one({"_id": id}, {"discarded": 1}, session=session)
+        if letter and letter.get("discarded"):
+            raise Discarded(id, Settled(**letter["discarded"]))
 
     async def _stands_at(self, position: Position, session: Session, *, but: str) -> bool:
         """Whether another letter of this position still waits."""

@@ -22,8 +22,8 @@ log = structlog.get_logger(__name__)
 class TakingOver:
     """Takes over into one build what was settled and does not come to the same there by itself.
 
-    What was replayed is folded, where that build made a dead letter of it as well. What was discarded is given up: a
-    build that meets such a record misses it. What this release cannot fold is left as it is.
+    What was folded by a replay is folded, where that build made a dead letter of it as well. What was discarded is
+    given up: a build that meets such a record misses it. What this release cannot fold is left as it is.
     """
 
     def __init__(self, client: Client, db: Database, build: Build, partitions: int) -> None:
@@ -41,7 +41,7 @@ class TakingOver:
         The build has come there to where the other one is: else it would fold what was replayed before the fact that
         stands in its place, and miss what it meets afterwards.
         """
-        replayed: Document = {"replayed": {"$ne": None}, "_id": {"$nin": sorted(self._folded)}}
+        replayed: Document = {**dead_letters.FOLDED, "_id": {"$nin": sorted(self._folded)}}
         async for document in self._db.dead_letters.find(replayed, session=as_of):
             letter = Letter.restored(document)
             try:

@@ -118,6 +118,8 @@ def _in_words(error: Mapping[str, Any], request: Request) -> str:
     """What is wrong with a field, for people: ids by their rule, and a body that was not sent as JSON as just that."""
     if error["type"] == "string_pattern_mismatch":
         return IN_WORDS.get(error["ctx"]["pattern"], str(error["msg"]))
+    if error["type"] == "string_too_short" and error["ctx"]["min_length"] == 1:
+        return "It is empty: say something"
     if error["loc"] == ("body",) and not request.headers.get("content-type", "").startswith("application/json"):
         return "Send it as JSON, with the header Content-Type: application/json"
     return str(error["msg"]).removeprefix("Value error, ")

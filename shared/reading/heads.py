@@ -49,6 +49,12 @@ class Seen:
         """
         return version == self.head and bool(self.last) and id != self.last
 
+    def not_in(self, other: "Seen") -> list[int]:
+        """The versions that were taken here and not there, in order."""
+        skipped, skipped_there = self.missing | self.given_up, other.missing | other.given_up
+        within = {version for version in skipped_there if version <= min(self.head, other.head)}
+        return sorted((within | set(range(other.head + 1, self.head + 1))) - skipped)
+
     def take(self, version: int, id: str) -> bool:
         """Take a version in, as the fact of this id; False where it was seen before.
 

@@ -323,7 +323,7 @@ class Sink:
                 if take(seen[fact.stream], fact):
                     fresh.append(fact)
             except (TooFarAhead, AnotherStandsThere) as problem:
-                letters.append(DeadLetter(record, str(problem), fact.position))
+                letters.append(DeadLetter(record, str(problem)[:LONGEST_REASON], fact.position))
         for position in missed:
             seen[position.stream].miss(position.version)
         if fresh:

@@ -82,16 +82,25 @@ def test_lost_topics_are_refilled_and_a_rebuild_gives_the_same_figures(own_syste
     assert code == 1, "who follows the topics stops, and says so"
     assert "the topic was made anew: refill it" in complaints, complaints
 
+    assert praxis(own_system, "refill", "--new-topics", "--topic", "convenings")[0] == 0
+    early = ("rebuild", "--new-topics", "--grace", "0", "--take-back", "--accept-differences")
+    code, _, complaints = praxis(own_system, *early)
+    assert code == 1, "the refill was not at its end"
+    assert "some is on record" in complaints, complaints
+
     code, said, complaints = praxis(own_system, "refill", "--new-topics")
     assert code == 0, complaints
     rebuild = ("rebuild", "--new-topics", "--grace", "0")
     code, said, complaints = praxis(own_system, *rebuild)
     assert code == 1, "a fact that was seen goes only if somebody says so"
-    assert "all are equal" in said, said
     assert "--take-back" in complaints, complaints
     code, said, complaints = praxis(own_system, *rebuild, "--take-back")
+    assert code == 1, "and accepts those that are named"
+    assert "streams with facts that the old build has seen and the new topics do not hold: 1" in said, said
+    assert "`praxis rebuild --new-topics --take-back --accept-differences` lets it" in complaints, complaints
+    code, said, complaints = praxis(own_system, *rebuild, "--take-back", "--accept-differences")
     assert code == 0, complaints
-    assert "the old one alone" in said, said
+    assert "all are equal" in said, said
     assert praxis(own_system, "up")[0] == 0
     assert figures(own_system) == before
 

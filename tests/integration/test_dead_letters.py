@@ -18,7 +18,6 @@ from services.metrics.dead_letters import Limit, Settled, TooManyDeadLetters, bu
 from services.metrics.flip import unseen_streams
 from services.metrics.fold import Fold
 from services.metrics.settling import (
-    AlreadyReplayed,
     DeadLetters,
     Discarded,
     PlaceIsTaken,
@@ -260,14 +259,68 @@ async def test_a_version_is_given_up_only_when_nothing_that_stands_there_still_w
     assert [str(position) for position in await dead_letters.given_up(db)] == [f"{STREAM}@2"]
 
 
-async def test_what_was_replayed_is_not_discarded(client: Client, db: Database, letters: DeadLetters) -> None:
+async def test_what_was_replayed_and_is_discarded_then_is_folded_in_no_later_build(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    number = partition_of(stream().key.encode(), 12)
+    good = {"membership": [replace(one, partition=number) for one in records([1, 2])["membership"]]}
+    (stray,) = records([9])["membership"]
+    stray = replace(stray, partition=(number + 1) % 12, offset=0)
+    current = sink(client, db, spread_over=12)
+    await current.put(number, good)
+    await current.put(stray.partition, {"membership": [stray]})
+    (id,) = await waiting(letters)
+    assert await letters.replay(id, OPERATOR)
+    await letters.discard(id, OPERATOR)
+    assert (await members(db), (await seen(db)).head) == (2, 9), "it stays where it is"
+    for settle in (letters.replay, letters.discard):
+        with pytest.raises(Discarded, match="ops discarded it"):
+            await settle(id, OPERATOR)
+
+    anew = Build(2)
+    await Fold(anew).prepare(db)
+    fresh = sink(client, db, anew, spread_over=12, discarded=await dead_letters.discarded(db))
+    await fresh.put(number, good)
+    await fresh.put(stray.partition, {"membership": [stray]})
+    await TakingOver(client, db, anew, 12).settle(NUMBERS)
+    assert (await members(db, anew), await seen(db, anew)) == (1, Seen(head=2))
+    (unseen,) = await unseen_streams(db, FIRST, anew)
+    assert (str(unseen.stream), unseen.versions) == (STREAM, [9])
+    undone = await dead_letters.claimed(db, dead_letters.UNDONE)
+    assert await unseen_streams(db, FIRST, anew, undone) == [], "who decided to do without it does not miss it"
+
+
+async def test_a_replay_that_folds_nothing_changes_nothing_in_another_build(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    number = partition_of(stream().key.encode(), 12)
+    good = [replace(one, partition=number) for one in records([1, 2, 3, 4])["membership"]]
+    stray = replace(good[2].with_header("ce_id", b"a stray"), partition=(number + 1) % 12, offset=0)
+    current = sink(client, db, spread_over=12)
+    await current.put(stray.partition, {"membership": [stray]})
+    await current.put(number, {"membership": good})
+    (id,) = await waiting(letters)
+    assert await letters.replay(id, OPERATOR) is False
+
+    anew = Build(2)
+    await Fold(anew).prepare(db)
+    fresh = sink(client, db, anew, spread_over=12)
+    await fresh.put(stray.partition, {"membership": [stray]})
+    await TakingOver(client, db, anew, 12).settle(NUMBERS)
+    await fresh.put(number, {"membership": good})
+    assert (await members(db, anew), await seen(db, anew)) == (3, Seen(head=4))
+    assert await waiting(letters) == [], "and no fact became a dead letter for it"
+
+
+async def test_who_folded_it_is_not_forgotten_for_who_found_it_there(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
     with OldRelease():
         await sink(client, db).put(0, records([1, 2]))
     (id,) = await waiting(letters)
-    await letters.replay(id, OPERATOR)
-    with pytest.raises(AlreadyReplayed, match="ops replayed it on 2026-01-31"):
-        await letters.discard(id, OPERATOR)
-    assert (await members(db), await seen(db)) == (1, Seen(head=2))
+    assert await letters.replay(id, OPERATOR)
+    assert not await letters.replay(id, OPERATOR._replace(by="somebody else"))
+    assert (await letters.letter(id)).letter.replayed == OPERATOR._replace(folded=True)
 
 
 async def test_another_build_does_without_what_was_discarded_and_folds_what_was_not(
@@ -337,7 +390,7 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
     (told,) = await waiting(letters)
     letter = (await letters.letter(told)).letter
     assert letter.reason.startswith(f"{STREAM}@3 was folded before as another fact, with the id forged, and")
-    with pytest.raises(PlaceIsTaken, match="Find out which, and discard this one"):
+    with pytest.raises(PlaceIsTaken, match="if it is the other one, discard this one, else rebuild"):
         await letters.replay(told, OPERATOR)
 
     anew = Build(2)
@@ -351,8 +404,8 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
     comparison = Comparison()
     async with client.start_session(snapshot=True) as session:
         await compare(comparison, db, (FIRST, anew), number, session)
-    ids = "3 with the id forged", "3 with the id community.rehabilitation-3"
-    assert comparison.streams_apart == [Apart(STREAM, *ids)]
+    ids = "forged", "community.rehabilitation-3"
+    assert comparison.streams_apart == [Apart(STREAM, [], [], ids)]
     assert (await members(db, anew), await seen(db, anew)) == (2, Seen(head=3))
 
 
@@ -388,7 +441,7 @@ async def test_another_build_is_left_without_what_this_release_cannot_fold(
         await sink(client, db, Build(2)).put(0, records([1, 2]))
         await TakingOver(client, db, Build(2), 12).settle(NUMBERS)
     assert await seen(db, Build(2)) == Seen(head=1, missing={2})
-    assert [one["_id"] for one in await unseen_streams(db, FIRST, Build(2))] == [STREAM]
+    assert [str(one.stream) for one in await unseen_streams(db, FIRST, Build(2))] == [STREAM]
 
 
 async def test_what_says_nothing_about_its_place_can_be_discarded(

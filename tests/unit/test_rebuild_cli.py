@@ -21,7 +21,14 @@ COMPARED: dict[str, Any] = {
     "records": 10,
     "left_out": 0,
     "apart": 1,
-    "streams_apart": [{"stream": "membership/community.here", "only_before": "", "only_after": "4, 6 to 9"}],
+    "streams_apart": [
+        {
+            "stream": "membership/community.here",
+            "only_before": [],
+            "only_after": [[4, 4], [6, 9], [11, 11], [13, 13], [15, 15], [17, 17]],
+            "ids": ["one", "another"],
+        }
+    ],
     "counts": {"members": 2, "record community: title": 1},
     "differences": [
         {
@@ -29,7 +36,7 @@ COMPARED: dict[str, Any] = {
             "what": "members",
             "key": key,
             "since": "2019-11-05",
-            "as_at": "2020-06-30",
+            "as_at": "2020-06-30" if key else None,
             "before": 4,
             "after": 2,
         }
@@ -51,11 +58,12 @@ COMPARED: dict[str, Any] = {
 
 def test_each_difference_is_a_line_that_reads_without_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
     _show_comparison(COMPARED)
+    seen = "the new one alone has seen 4, 6 to 9, 11, 13, 15 and 1 more"
     assert capsys.readouterr().out.splitlines() == [
-        "the two builds have not seen the same facts of 1 streams:",
-        "  membership/community.here: the new one alone has seen 4, 6 to 9",
+        "streams of which the two builds have not seen the same facts: 1",
+        f"  membership/community.here: {seen}, the last fact is one in the old one, and another in the new one",
         "20 sums and 10 records of 3 things compared: 3 are not equal",
-        "  members of community.here, 2019-11-05 to 2020-06-30: was 4, becomes 2",
+        "  members of community.here, since 2019-11-05: was 4, becomes 2",
         "  members lead of community.here, 2019-11-05 to 2020-06-30: was 4, becomes 2",
         "  record community, community/here title: was Here, becomes not there",
         "members: 2",

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.metrics.comparison import _fields
+from services.metrics.comparison import _changes, _fields
 
 
 def record(**value: Any) -> dict[str, Any]:
@@ -25,3 +25,17 @@ def test_a_record_that_only_one_build_has_differs_by_all_its_fields() -> None:
         "convening/here/spring held_on",
         "convening/here/spring title",
     ]
+
+
+def test_a_sum_differs_until_the_day_before_both_are_the_same_again() -> None:
+    place = ("community.here", "members", "")
+    before = {place: {"2019-01-01": 3, "2019-03-10": -1, "2019-05-01": 2}}
+    after = {place: {"2019-01-01": 3, "2019-03-01": -1, "2019-05-01": 2}}
+    (difference,) = _changes(before, after)
+    assert difference[3:] == ("2019-03-01", "2019-03-09", 3, 2)
+
+
+def test_a_sum_that_is_never_the_same_again_differs_until_today() -> None:
+    place = ("community.here", "members", "")
+    (difference,) = _changes({place: {"2019-01-01": 3}}, {place: {"2019-01-01": 3, "2019-03-01": -1}})
+    assert difference[3:] == ("2019-03-01", None, 3, 2)

@@ -19,7 +19,11 @@ ENGINES = {"PRAXIS_KAFKA": "127.0.0.1:1", "PRAXIS_MONGO": "mongodb://somebody:se
     ("kind", "set_to", "told"),
     [
         (OfMetrics, {"PRAXIS_STUCK_AFTER": "abc"}, r"PRAXIS_STUCK_AFTER: .* \(ISO 8601, as PT10S, or seconds\)"),
-        (OfMetrics, {"PRAXIS_SESSION_TIMEOUT": "0"}, "PRAXIS_SESSION_TIMEOUT: .*greater than 0"),
+        (OfMetrics, {"PRAXIS_SESSION_TIMEOUT": "0"}, "PRAXIS_SESSION_TIMEOUT: .*or equal to 6 seconds"),
+        (OfMetrics, {"PRAXIS_STUCK_AFTER": "0"}, "PRAXIS_STUCK_AFTER: .*greater than 0"),
+        (OfMetrics, {"PRAXIS_MOST_CACHED": "-1"}, "PRAXIS_MOST_CACHED: .*greater than or equal to 0"),
+        (OfMetrics, {"PRAXIS_DATABASE": "a b"}, "PRAXIS_DATABASE: .*letters, digits, - and _ only"),
+        (OfMetrics, {"PRAXIS_GROUP": ""}, "PRAXIS_GROUP: .*at least 1 character"),
         (OfMetrics, {"PRAXIS_DEAD_LETTER_SHARE": "2"}, "PRAXIS_DEAD_LETTER_SHARE: .*less than or equal to 1"),
         (OfMetrics, {"PRAXIS_PORT": "eight", "PRAXIS_PARTITIONS": "0"}, "PRAXIS_PORT: .*; PRAXIS_PARTITIONS: "),
         (OfGateway, {}, "PRAXIS_MEMBERSHIP_URLS: .*it must be set"),

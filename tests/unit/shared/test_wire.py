@@ -100,6 +100,8 @@ def test_a_header_that_is_missing_is_named(name: str, is_null: bool) -> None:
         ("ce_subject", b"\xff"),
         ("ce_type", b"\xff"),
         ("traceparent", b"\xff"),
+        ("ce_id", b""),
+        ("ce_id", b"x" * 201),
     ],
 )
 def test_a_header_that_cannot_be_read_says_so(name: str, value: bytes) -> None:
