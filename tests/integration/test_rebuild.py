@@ -18,7 +18,7 @@ from ulid import ULID
 from deploy.local.settings import free_ports
 from deploy.local.system import System
 from services.gateway.holdings import Views
-from services.metrics import rebuild as rebuilds
+from services.metrics import rebuilding
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Settled, bury
@@ -282,10 +282,10 @@ async def test_what_was_discarded_and_is_read_late_hides_no_difference(
         return False
 
     monkeypatch.setattr(Sink, "put", slowly)
-    monkeypatch.setattr(rebuilds, "TELL_EVERY_S", 0.002)
+    monkeypatch.setattr(rebuilding, "TELL_EVERY_S", 0.002)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    taken_over = await rebuilds.Rebuild(Settings(), told.append, refuse, grace_s=0).run()
+    taken_over = await rebuilding.Rebuild(Settings(), told.append, refuse, grace_s=0).run()
     (compared,) = (one for one in told if one["stage"] == "compared")
     assert (compared["apart"], compared["counts"]) == (0, {"members": 1})
     assert not taken_over

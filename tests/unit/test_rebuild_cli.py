@@ -12,7 +12,7 @@ from typing import Any
 import psutil
 import pytest
 
-from deploy.cli.rebuild import _show_comparison
+from deploy.cli.rebuild_shown import show
 from deploy.local.settings import REPOSITORY
 
 COMPARED: dict[str, Any] = {
@@ -57,7 +57,7 @@ COMPARED: dict[str, Any] = {
 
 
 def test_each_difference_is_a_line_that_reads_without_its_neighbours(capsys: pytest.CaptureFixture[str]) -> None:
-    _show_comparison(COMPARED)
+    show({"stage": "compared", **COMPARED})
     seen = "the new one alone has seen 4, 6 to 9, 11, 13, 15 and 1 more"
     assert capsys.readouterr().out.splitlines() == [
         "streams of which the two builds have not seen the same facts: 1",

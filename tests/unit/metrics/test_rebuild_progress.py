@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 from deploy.cli.rebuild import _rate
-from services.metrics import rebuild
+from services.metrics import rebuilding
 
 
 def test_it_tells_facts_per_second_over_the_last_seconds_and_the_time_left(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = itertools.count(100, 2)  # two seconds from one look to the next
-    monkeypatch.setattr("services.metrics.rebuild.time.monotonic", lambda: next(clock))
-    progress = rebuild.Progress()
+    monkeypatch.setattr("services.metrics.rebuilding.time.monotonic", lambda: next(clock))
+    progress = rebuilding.Progress()
     beside: Any = SimpleNamespace(facts=0, done=1_000, total=9_000)
     first = progress.told(beside)
     assert (first["facts_per_second"], first["seconds_left"]) == (0, None)
