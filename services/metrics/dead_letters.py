@@ -25,7 +25,7 @@ WAITING: Document = {"replayed": None, "discarded": None}
 """Those that nobody has settled yet."""
 FOLDED: Document = {"replayed": {"$ne": None}, "replayed.folded": {"$ne": False}, "discarded": None}
 """Those that a replay folded, and that nobody has decided to do without since."""
-UNDONE: Document = {"replayed": {"$ne": None}, "discarded": {"$ne": None}}
+UNDONE: Document = {**FOLDED, "discarded": {"$ne": None}}
 """Those that are folded in the build that was read then, and in no later one."""
 KEPT_BYTES = 1024 * 1024
 """Of a letter's key, value and headers, each: what a topic takes at most, unless it was compressed on its way."""

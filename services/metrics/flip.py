@@ -1,11 +1,13 @@
 """The lives of builds: one is begun beside the current one, takes over from it or is given up, and the old one goes."""
 
 import re
+from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from services.metrics.builds import current_build
+from services.metrics.dead_letters import UNDONE
 from shared.events.fact import Position, Stream
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
@@ -22,6 +24,10 @@ Offsets = Mapping[int, Mapping[str, int]]
 
 class NotReady(Exception):
     """The new build cannot take over yet, or not at all: the reason, for the operator. Nothing was changed."""
+
+
+class Stale(NotReady):
+    """What the new build has taken over was undone since: it is to be begun anew."""
 
 
 class UnseenStream(NamedTuple):
@@ -44,18 +50,21 @@ class Unseen(NotReady):
 
 
 async def begin(db: Database) -> tuple[Build, Build]:
-    """The current build and the one to be written beside it: that of a rebuild that was not finished, if there is one.
+    """The current build and the one to be written beside it: that of a rebuild that was not finished, if there is one,
+    unless a letter that it may have folded was discarded since.
 
     Whoever calls this and what follows holds the lease `rebuild`.
     """
     old = await current_build(db)
+    undone = await db.dead_letters.count_documents(UNDONE)
     under_way = await db[BUILDS].find_one({"_id": NEXT})
-    if under_way:
+    if under_way and under_way.get("undone", 0) == undone:
         return old, Build(under_way["build"])
+    await give_up(db)
     last = await db[BUILDS].find_one({"_id": LAST})
     new = Build(max(old.number, last["build"] if last else 0) + 1)
     await db[BUILDS].update_one({"_id": LAST}, {"$set": {"build": new.number}}, upsert=True)
-    await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number})
+    await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number, "undone": undone})
     return old, new
 
 
@@ -108,7 +117,7 @@ async def flip(
     old one was stopped, and raises NotReady where it does not.
 
     Raises:
-        Unseen, NotReady: nothing was changed.
+        Unseen, Stale, NotReady: nothing was changed.
     """
     await transact(client, lambda session: _flip(db, session, old, new, partitions, caught_up, without))
 
@@ -126,8 +135,11 @@ async def _flip(
     pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
     if pointer is None or pointer["build"] != old.number:
         raise NotReady(f"build {old.number} is not the current one any more: begin again")
-    if not (await db[BUILDS].delete_one({"_id": NEXT, "build": new.number}, session=session)).deleted_count:
+    under_way = await db[BUILDS].find_one_and_delete({"_id": NEXT, "build": new.number}, session=session)
+    if under_way is None:
         raise NotReady(f"build {new.number} was given up meanwhile: begin again")
+    if await db.dead_letters.count_documents(UNDONE, session=session) != under_way.get("undone", 0):
+        raise Stale("a dead letter that was replayed was discarded meanwhile: run it again, and it begins anew")
     await caught_up(stopped)
     if behind := await unseen_streams(db, old, new, without):
         raise Unseen(old, new, behind)
@@ -153,29 +165,23 @@ async def unseen_streams(
     db: Database, old: Build, new: Build, without: Collection[Position] = ()
 ) -> list[UnseenStream]:
     """Streams of which the new build has not folded all that the old one has, but for what somebody does without."""
-    folded_late = [{"$ifNull": ["$new.missing", []]}, {"$ifNull": ["$new.given_up", []]}]
-    not_folded_before = ["$missing", {"$ifNull": ["$given_up", []]}]
+    may_lack: list[Document] = [
+        {"$lt": [{"$ifNull": ["$new.head", 0]}, "$head"]},
+        *({"$ne": [{"$ifNull": [f"$new.{name}", []]}, []]} for name in ("missing", "given_up")),
+    ]
     stages: list[Document] = [
+        {"$sort": {"_id": 1}},
         {"$lookup": {"from": new.heads, "localField": "_id", "foreignField": "_id", "as": "new"}},
         {"$set": {"new": {"$first": "$new"}}},
-        {
-            "$set": {
-                "unseen": {
-                    "$filter": {
-                        "input": {"$setDifference": [{"$setUnion": folded_late}, {"$setUnion": not_folded_before}]},
-                        "cond": {"$lte": ["$$this", "$head"]},
-                    }
-                }
-            }
-        },
-        {"$match": {"$expr": {"$or": [{"$lt": [{"$ifNull": ["$new.head", 0]}, "$head"]}, {"$ne": ["$unseen", []]}]}}},
-        {"$sort": {"_id": 1}},
+        {"$match": {"$expr": {"$or": may_lack}}},
     ]
-    found = list[UnseenStream]()
+    found, expected = list[UnseenStream](), defaultdict[Stream, set[int]](set)
+    for position in without:
+        expected[position.stream].add(position.version)
     async for document in await db[old.heads].aggregate(stages):
         stream = Stream.parse(document["_id"])
         there = Seen.restored(document["new"]) if "new" in document else Seen()
         versions = Seen.restored(document).not_in(there)
-        if unseen := [version for version in versions if Position(stream, version) not in without]:
+        if unseen := [version for version in versions if version not in expected[stream]]:
             found.append(UnseenStream(stream, unseen))
     return found

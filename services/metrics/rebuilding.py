@@ -19,7 +19,18 @@ from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets
 from services.metrics.comparison import MOST_TOLD, Comparison, compare, runs
 from services.metrics.dead_letters import UNDONE
-from services.metrics.flip import NotReady, Offsets, Unseen, UnseenStream, begin, clear, flip, give_up, unseen_streams
+from services.metrics.flip import (
+    NotReady,
+    Offsets,
+    Stale,
+    Unseen,
+    UnseenStream,
+    begin,
+    clear,
+    flip,
+    give_up,
+    unseen_streams,
+)
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.taking_over import TakingOver
@@ -255,7 +266,7 @@ class Rebuild:
             try:
                 await flip(self._client, self._db, old, new, partitions, caught_up, without=without)
             except NotReady as problem:
-                if isinstance(problem, Unseen) or not left:
+                if isinstance(problem, (Unseen, Stale)) or not left:
                     raise
                 self._say({"stage": "waiting", "reason": str(problem)})
                 await asyncio.sleep(1)

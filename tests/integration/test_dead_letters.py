@@ -310,6 +310,8 @@ async def test_a_replay_that_folds_nothing_changes_nothing_in_another_build(
     await fresh.put(number, {"membership": good})
     assert (await members(db, anew), await seen(db, anew)) == (3, Seen(head=4))
     assert await waiting(letters) == [], "and no fact became a dead letter for it"
+    await letters.discard(id, OPERATOR)
+    assert await dead_letters.claimed(db, dead_letters.UNDONE) == set(), "its place is still to be there"
 
 
 async def test_who_folded_it_is_not_forgotten_for_who_found_it_there(

@@ -22,7 +22,7 @@ from services.metrics import rebuilding
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Settled, bury
-from services.metrics.flip import NotReady, Offsets, Unseen, begin, clear, flip
+from services.metrics.flip import NotReady, Offsets, Stale, Unseen, begin, clear, flip
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.settling import DeadLetters
@@ -442,6 +442,18 @@ async def seen(views: Views, position: Position) -> int:
     """How many people belong there, once a fact about them is seen."""
     async with views.open([position]) as holdings:
         return len(await holdings.records(ParticipationRecord))
+
+
+async def test_a_build_that_folded_what_is_discarded_since_is_begun_anew(
+    client: Client, db: Database, two_builds: tuple[Sink, Sink]
+) -> None:
+    decided = Settled("ops", "a test", await now(db))._asdict()
+    await db.dead_letters.insert_one({"_id": "membership-0-9-000000", "replayed": decided, "discarded": decided})
+    with pytest.raises(Stale, match="begins anew"):
+        await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
+    assert await begin(db) == (FIRST, Build(3))
+    assert not [name for name in await db.list_collection_names() if name.endswith("_2")]
+    assert await begin(db) == (FIRST, Build(3))
 
 
 async def test_a_build_that_was_given_up_meanwhile_does_not_take_over(
