@@ -44,7 +44,10 @@ class PlaceIsTaken(Conflict):
     """Another fact was folded in its place."""
 
     def __init__(self, id: str, reason: str) -> None:
-        remedy = "Find out which of the two is on record: if it is the other one, discard this one, else rebuild"
+        remedy = (
+            "Find out which of the two is on record: if it is the other one, discard this one; if it is this one, "
+            "discard the other one, where that was replayed, rebuild, and replay this one then"
+        )
         super().__init__(f"It is not folded: {reason}. {remedy}", field="id", id=id)
 
 

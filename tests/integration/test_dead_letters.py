@@ -392,7 +392,7 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
     (told,) = await waiting(letters)
     letter = (await letters.letter(told)).letter
     assert letter.reason.startswith(f"{STREAM}@3 was folded before as another fact, with the id forged, and")
-    with pytest.raises(PlaceIsTaken, match="if it is the other one, discard this one, else rebuild"):
+    with pytest.raises(PlaceIsTaken, match="if it is the other one, discard this one; if it is this one"):
         await letters.replay(told, OPERATOR)
 
     anew = Build(2)
