@@ -178,7 +178,7 @@ def _version(sequence: bytes) -> int:
 
 
 def _id(id: bytes) -> str:
-    if not 0 < len(id) <= LONGEST_ID:
+    if not 0 < len(id.strip()) <= len(id) <= LONGEST_ID:
         raise ValueError(f"it takes {len(id):,} bytes, and an id 1 to {LONGEST_ID}")
     return id.decode()
 

@@ -180,8 +180,7 @@ def discard(
     """
 
     def told(answer: Any) -> str:
-        replayed = answer["replayed"]
-        stays = "; what it changed stays until `praxis rebuild`" if replayed and replayed["folded"] else ""
+        stays = "; what it changed stays until `praxis rebuild`" if answer["folded"] else ""
         return f"discarded{stays}"
 
     _settle(metrics, "discard", ids, _decision(by, why, at), told, as_json)

@@ -26,7 +26,7 @@ from shared.events.fact import Stream
 from shared.mongo import connect
 
 REFUSED = {
-    "differences": "The figures differ",
+    "differences": "The figures differ, or facts are gone",
     "unseen": "The old build has seen facts that the new topics do not hold",
 }
 

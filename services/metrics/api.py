@@ -60,10 +60,6 @@ class SettledView(BaseModel):
     at: datetime
 
 
-class ReplayedView(SettledView):
-    folded: bool = Field(description="False where its version was there before: nothing counted twice.")
-
-
 class DeadLetterView(BaseModel):
     id: str
     state: Literal["waiting", "replayed", "discarded"]
@@ -76,7 +72,8 @@ class DeadLetterView(BaseModel):
     offset: int
     reason: str
     buried_at: datetime
-    replayed: ReplayedView | None
+    folded: bool = Field(description="Whether the figures have its fact from here, by a replay.")
+    replayed: SettledView | None
     discarded: SettledView | None
 
     @classmethod
@@ -158,6 +155,7 @@ def _told(listed: Listed) -> dict[str, object]:
         "id": letter.id,
         "state": "discarded" if letter.discarded else "replayed" if letter.replayed else "waiting",
         "missing": listed.missing,
+        "folded": listed.folded,
         "position": letter.position and str(letter.position),
         "topic": letter.topic,
         "partition": letter.partition,

@@ -82,7 +82,7 @@ class Processor:
             self.db,
             SOURCE_TOPICS,
             Fold(build),
-            partial(bury, limit=self.settings.dead_letter_limit),
+            partial(bury, limit=self.settings.dead_letter_limit, build=build),
             heads=build.heads,
             partitions=build.partitions,
             cached=self.settings.most_cached,

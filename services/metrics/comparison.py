@@ -75,6 +75,11 @@ class Comparison:
     counts: Counter[str] = field(default_factory=Counter)
     """How many there are, by measure and by kind and field of a record."""
 
+    @property
+    def differs(self) -> bool:
+        """Whether taking over is to be accepted: a figure is another one, or a fact that was seen is not there."""
+        return bool(self.counts) or any(stream.only_before for stream in self.streams_apart)
+
     def tell(self, difference: Difference) -> None:
         is_record = difference.since is None
         field_ = difference.key.rpartition(" ")[2]

@@ -17,16 +17,13 @@ from shared.events.fact import MAX_FACT_BYTES, Position
 from shared.kafka import Carried, Headers, Message, NotUnderstood, Record, decode
 from shared.mongo import Database, Document, Session
 from shared.reading.sink import DeadLetter, Halt, Unit
+from shared.views.builds import FIRST, Build
 from shared.writing.ledger import outgoing
 
 log = structlog.get_logger(__name__)
 
 WAITING: Document = {"replayed": None, "discarded": None}
 """Those that nobody has settled yet."""
-FOLDED: Document = {"replayed": {"$ne": None}, "replayed.folded": {"$ne": False}, "discarded": None}
-"""Those that a replay folded, and that nobody has decided to do without since."""
-UNDONE: Document = {**FOLDED, "discarded": {"$ne": None}}
-"""Those that are folded in the build that was read then, and in no later one."""
 KEPT_BYTES = 1024 * 1024
 """Of a letter's key, value and headers, each: what a topic takes at most, unless it was compressed on its way."""
 HEADER_BYTES = 32
@@ -71,8 +68,6 @@ class Settled(NamedTuple):
     by: str
     why: str
     at: datetime
-    folded: bool = True
-    """Of one that was replayed: whether it was folded then, and not there before."""
 
 
 @dataclass(frozen=True)
@@ -94,6 +89,13 @@ class Letter:
     """Which of key, value and headers were too long to be kept."""
     replayed: Settled | None = None
     discarded: Settled | None = None
+    folded_in: tuple[int, ...] | None = None
+    """The builds into which its fact came from here; None where an earlier release replayed it, which did not say."""
+    displaced_in: tuple[int, ...] = ()
+    """The builds in which another fact stands in its place."""
+
+    def is_folded_in(self, build: Build) -> bool:
+        return build.number in self.folded_in if self.folded_in is not None else bool(self.replayed)
 
     @classmethod
     def of(cls, letter: DeadLetter, now: datetime) -> Self:
@@ -129,6 +131,8 @@ class Letter:
             position=Position.parse(position) if position else None,
             buried_at=document["buried_at"],
             left_out=tuple(document.get("left_out", ())),
+            folded_in=tuple(document["folded_in"]) if "folded_in" in document else None,
+            displaced_in=tuple(document.get("displaced_in", ())),
             **settled,
         )
 
@@ -183,6 +187,21 @@ async def discarded(db: Database) -> Discards:
     return Discards([document["_id"] async for document in found])
 
 
+def folded_in(build: Build) -> Document:
+    """Those that a replay folded into a build."""
+    return {"replayed": {"$ne": None}, "$or": [{"folded_in": build.number}, {"folded_in": {"$exists": False}}]}
+
+
+def kept_in(build: Build) -> Document:
+    """Those of them that nobody has decided to do without since."""
+    return {**folded_in(build), "discarded": None}
+
+
+def undone_in(build: Build) -> Document:
+    """Those of them that somebody has: a later build is to be without them."""
+    return {**folded_in(build), "discarded": {"$ne": None}}
+
+
 async def claimed(db: Database, which: Document) -> set[Position]:
     """The places of the facts that some letters hold, as far as this release understands them."""
     found = set[Position]()
@@ -206,13 +225,13 @@ async def given_up(db: Database, as_of: Session | None = None) -> list[Position]
     return [Position.parse(document["_id"]) async for document in found]
 
 
-async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL) -> None:
+async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL, build: Build = FIRST) -> None:
     """Keep the letters and put them into the outbox, in the transaction that moves the offset past them.
 
     Raises:
         TooManyDeadLetters: none of them is buried.
     """
-    await keep(unit, letters, limit=limit)
+    await keep(unit, letters, limit=limit, build=build)
     # replaced, so that one which still waits there from another time is no lost race, to be run again for ever
     messages = [ReplaceOne({"_id": out["_id"]}, out, upsert=True) for out in map(_outgoing, letters)]
     await unit.db.outbox.bulk_write(messages, ordered=False, session=unit.session)
@@ -221,7 +240,7 @@ async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUA
         log.error("fact.dead", topic=place.topic, partition=place.partition, offset=place.offset, reason=letter.reason)
 
 
-async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL) -> None:
+async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL, build: Build = FIRST) -> None:
     """Keep the letters without publishing them: what a rebuild does, which meets most of them again.
 
     Raises:
@@ -230,10 +249,15 @@ async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUA
     now = datetime.now(UTC)
     kept = {Letter.of(letter, now): _nth(letter.record, unit.partition.next) for letter in letters}
     await _check(unit, kept, limit)
+    displaced = {letter_id(letter.record) for letter in letters if letter.is_displaced}
     writes = [
         UpdateOne(
             {"_id": letter.id},
-            {"$set": {"reason": letter.reason}, "$setOnInsert": {**letter.document(), "nth": nth}},
+            {
+                "$set": {"reason": letter.reason},
+                "$setOnInsert": {**letter.document(), "nth": nth},
+                **({"$addToSet": {"displaced_in": build.number}} if letter.id in displaced else {}),
+            },
             upsert=True,
         )
         for letter, nth in kept.items()

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from services.metrics.builds import current_build
-from services.metrics.dead_letters import UNDONE
 from shared.events.fact import Position, Stream
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.heads import Seen
@@ -56,15 +55,14 @@ async def begin(db: Database) -> tuple[Build, Build]:
     Whoever calls this and what follows holds the lease `rebuild`.
     """
     old = await current_build(db)
-    undone = await db.dead_letters.count_documents(UNDONE)
     under_way = await db[BUILDS].find_one({"_id": NEXT})
-    if under_way and under_way.get("undone", 0) == undone:
+    if under_way and not await _is_stale(db, Build(under_way["build"])):
         return old, Build(under_way["build"])
     await give_up(db)
     last = await db[BUILDS].find_one({"_id": LAST})
     new = Build(max(old.number, last["build"] if last else 0) + 1)
     await db[BUILDS].update_one({"_id": LAST}, {"$set": {"build": new.number}}, upsert=True)
-    await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number, "undone": undone})
+    await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number})
     return old, new
 
 
@@ -135,16 +133,21 @@ async def _flip(
     pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
     if pointer is None or pointer["build"] != old.number:
         raise NotReady(f"build {old.number} is not the current one any more: begin again")
-    under_way = await db[BUILDS].find_one_and_delete({"_id": NEXT, "build": new.number}, session=session)
-    if under_way is None:
+    if not (await db[BUILDS].delete_one({"_id": NEXT, "build": new.number}, session=session)).deleted_count:
         raise NotReady(f"build {new.number} was given up meanwhile: begin again")
-    if await db.dead_letters.count_documents(UNDONE, session=session) != under_way.get("undone", 0):
-        raise Stale("a dead letter that was replayed was discarded meanwhile: run it again, and it begins anew")
     await caught_up(stopped)
+    if await _is_stale(db, new):
+        raise Stale("a dead letter that was replayed was discarded meanwhile: run it again, and it begins anew")
     if behind := await unseen_streams(db, old, new, without):
         raise Unseen(old, new, behind)
     change = {"$set": {"build": new.number, "since": datetime.now(UTC)}}
     await db[BUILDS].update_one({"_id": CURRENT}, change, session=session)
+
+
+async def _is_stale(db: Database, build: Build) -> bool:
+    """Whether a letter that the build has taken over was discarded since."""
+    undone = {"folded_in": build.number, "discarded": {"$ne": None}}
+    return await db.dead_letters.find_one(undone, {"_id": 1}) is not None
 
 
 async def _close(db: Database, session: Session, build: Build, partitions: int) -> Offsets:

@@ -18,7 +18,6 @@ from pymongo.errors import OperationFailure
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets
 from services.metrics.comparison import MOST_TOLD, Comparison, compare, runs
-from services.metrics.dead_letters import UNDONE
 from services.metrics.flip import (
     NotReady,
     Offsets,
@@ -149,7 +148,7 @@ class Rebuild:
             self._db,
             SOURCE_TOPICS,
             Fold(new),
-            partial(dead_letters.keep, limit=self._settings.dead_letter_limit),
+            partial(dead_letters.keep, limit=self._settings.dead_letter_limit, build=new),
             heads=new.heads,
             partitions=new.partitions,
             cached=self._settings.most_cached,
@@ -176,10 +175,10 @@ class Rebuild:
         if unseen and not await self._ask("unseen"):
             self._say({"stage": "refused", "build": new.number, "what": "unseen"})
             return None
-        settled = TakingOver(self._client, self._db, new, partitions)
+        settled = TakingOver(self._client, self._db, (old, new), partitions)
         comparison = await self._compare(beside, settled, old, new, partitions)
         self._say({"stage": "compared", **_told(comparison)})
-        if comparison.counts and not await self._ask("differences"):
+        if comparison.differs and not await self._ask("differences"):
             self._say({"stage": "refused", "build": new.number, "what": "differences"})
             return None
         taken_back = {Position(one.stream, version) for one in unseen for version in one.versions}
@@ -203,8 +202,8 @@ class Rebuild:
         """
         await beside.stay(range(partitions), None)
         try:
-            replayed = [await dead_letters.claimed(self._db, which) for which in (dead_letters.FOLDED, UNDONE)]
-            unseen = await unseen_streams(self._db, old, new, set().union(*replayed))
+            replayed = await dead_letters.claimed(self._db, dead_letters.folded_in(old))
+            unseen = await unseen_streams(self._db, old, new, replayed)
         finally:
             beside.go_on()
         if unseen and not self._take_back:
@@ -262,7 +261,7 @@ class Rebuild:
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
-            without = taken_back | await dead_letters.claimed(self._db, UNDONE)
+            without = taken_back | await dead_letters.claimed(self._db, dead_letters.undone_in(old))
             try:
                 await flip(self._client, self._db, old, new, partitions, caught_up, without=without)
             except NotReady as problem:

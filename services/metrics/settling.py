@@ -5,13 +5,14 @@ Each is one transaction, by whatever process is asked.
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from typing import NamedTuple
 
 import structlog
 from pymongo.errors import PyMongoError
 
+from services.metrics import dead_letters
 from services.metrics.dead_letters import WAITING, Letter, Settled
 from services.metrics.late import Late
 from shared.events.fact import Position, Recorded
@@ -65,10 +66,11 @@ class NotKnownYet(Unavailable):
 
 
 class Listed(NamedTuple):
-    """A letter, and whether figures are incomplete for want of it."""
+    """A letter, whether figures are incomplete for want of it, and whether the build that is read has it from here."""
 
     letter: Letter
     missing: bool
+    folded: bool
 
 
 class DeadLetters:
@@ -97,7 +99,7 @@ class DeadLetters:
         Raises:
             StillNotUnderstood, PlaceIsTaken, Discarded: nothing was changed.
         """
-        letter, _ = await self.letter(id)
+        letter = (await self.letter(id)).letter
         if letter.left_out and not letter.discarded:
             raise StillNotUnderstood(id, f"its {' and '.join(letter.left_out)} is too long to be a fact's")
         try:
@@ -129,29 +131,47 @@ class DeadLetters:
         Raises:
             Discarded: it was before.
         """
-        letter, _ = await self.letter(id)
+        letter = (await self.letter(id)).letter
         async with _in_time():
             await transact(self._client, lambda session: self._discard(letter, settled, session))
         log.warning("dead_letter.discarded", id=id, by=settled.by, why=settled.why)
 
     async def _fold(self, letter: Letter, fact: Recorded, settled: Settled, session: Session) -> bool:
         await self._require_not_discarded(letter.id, session)
-        fresh = await (await self._late(session)).fold(fact, session)
-        # who folded it is not to be forgotten for somebody who found it there
-        which = {"_id": letter.id} if fresh else {"_id": letter.id, "replayed": None}
-        replayed = settled._replace(folded=fresh)._asdict()
-        await self._db.dead_letters.update_one(which, {"$set": {"replayed": replayed}}, session=session)
+        build = await _build(self._db, session)
+        fresh = await Late(self._db, build, self._partitions).fold(fact, session)
+        if not fresh:
+            await self._require_there(letter, fact, build, session)
+        told: Document = {"replayed": settled._asdict()}
+        if fresh:
+            change: Document = {"$set": told, "$addToSet": {"folded_in": build.number}}
+            await self._db.dead_letters.update_one({"_id": letter.id}, change, session=session)
+        else:  # who folded it is not to be forgotten for somebody who found it there
+            first = {"_id": letter.id, "replayed": None}
+            await self._db.dead_letters.update_one(first, {"$set": {**told, "folded_in": []}}, session=session)
         return fresh
+
+    async def _require_there(self, letter: Letter, fact: Recorded, build: Build, session: Session) -> None:
+        """
+        Raises:
+            AnotherStandsThere: its version was seen, and as another fact.
+        """
+        if build.number in letter.displaced_in:
+            raise AnotherStandsThere(fact.position, fact.id)
+        folded = {**dead_letters.folded_in(build), "topic": letter.topic, "key": letter.key, "_id": {"$ne": letter.id}}
+        async for document in self._db.dead_letters.find(folded, session=session):
+            with suppress(NotUnderstood):
+                other = decode(Letter.restored(document))
+                if other.position == fact.position and other.id != fact.id:
+                    raise AnotherStandsThere(fact.position, fact.id, other.id)
 
     async def _discard(self, letter: Letter, settled: Settled, session: Session) -> None:
         await self._require_not_discarded(letter.id, session)
         if letter.position and not await self._stands_at(letter.position, session, but=letter.id):
-            await (await self._late(session)).give_up(letter.position, session)
+            build = await _build(self._db, session)
+            await Late(self._db, build, self._partitions).give_up(letter.position, session)
         discarded = {"$set": {"discarded": settled._asdict()}}
         await self._db.dead_letters.update_one({"_id": letter.id}, discarded, session=session)
-
-    async def _late(self, session: Session) -> Late:
-        return Late(self._db, await _build(self._db, session), self._partitions)
 
     async def _require_not_discarded(self, id: str, session: Session) -> None:
         letter = await self._db.dead_letters.find_one({"_id": id}, {"discarded": 1}, session=session)
@@ -173,7 +193,7 @@ class DeadLetters:
             head = position and heads.get(str(position.stream))
             return bool(head and position and position.version in head.missing)
 
-        return [Listed(letter, is_missing(letter.position)) for letter in letters]
+        return [Listed(letter, is_missing(letter.position), letter.is_folded_in(build)) for letter in letters]
 
 
 async def _build(db: Database, session: Session | None = None) -> Build:

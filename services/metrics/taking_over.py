@@ -26,10 +26,10 @@ class TakingOver:
     given up: a build that meets such a record misses it. What this release cannot fold is left as it is.
     """
 
-    def __init__(self, client: Client, db: Database, build: Build, partitions: int) -> None:
-        """`partitions` is how many the topics have."""
-        self._client, self._db, self._build, self._partitions = client, db, build, partitions
-        self._late = Late(db, build, partitions)
+    def __init__(self, client: Client, db: Database, builds: tuple[Build, Build], partitions: int) -> None:
+        """`builds` are the one that is read and the one that is written; `partitions` is how many the topics have."""
+        self._client, self._db, (self._old, self._build), self._partitions = client, db, builds, partitions
+        self._late = Late(db, self._build, partitions)
         self._folded = set[str]()
         """The replayed letters of which this build has the fact: it does not lose it again."""
         self._told = set[str]()
@@ -41,14 +41,14 @@ class TakingOver:
         The build has come there to where the other one is: else it would fold what was replayed before the fact that
         stands in its place, and miss what it meets afterwards.
         """
-        replayed: Document = {**dead_letters.FOLDED, "_id": {"$nin": sorted(self._folded)}}
+        replayed: Document = {**dead_letters.kept_in(self._old), "_id": {"$nin": sorted(self._folded)}}
         async for document in self._db.dead_letters.find(replayed, session=as_of):
             letter = Letter.restored(document)
             try:
                 fact = decode(letter)
                 if not self._is_in(numbers, fact.stream):
                     continue
-                await self._fold(fact)
+                await self._fold(letter.id, fact)
             except Exception as problem:
                 if isinstance(problem, PyMongoError) and not is_of_a_document(problem):
                     raise
@@ -60,11 +60,17 @@ class TakingOver:
     def _is_in(self, numbers: Collection[int], stream: Stream) -> bool:
         return partition_of(stream.key.encode(), self._partitions) in numbers
 
-    async def _fold(self, fact: Recorded) -> None:
+    async def _fold(self, id: str, fact: Recorded) -> None:
         head = await self._db[self._build.heads].find_one({"_id": str(fact.stream)})
         seen = Seen.restored(head) if head else Seen()
         if not seen.has(fact.version) or fact.version in seen.given_up:
-            await transact(self._client, partial(self._late.fold, fact))
+            await transact(self._client, partial(self._fold_late, id, fact))
+
+    async def _fold_late(self, id: str, fact: Recorded, session: Session) -> None:
+        if await self._late.fold(fact, session):
+            builds = [self._old.number, self._build.number]  # the old one, too: an earlier release did not say
+            there = {"$addToSet": {"folded_in": {"$each": builds}}}
+            await self._db.dead_letters.update_one({"_id": id}, there, session=session)
 
     async def _give_up(self, numbers: Collection[int], as_of: Session | None) -> None:
         given_up = await dead_letters.given_up(self._db, as_of)

@@ -120,6 +120,8 @@ class DeadLetter:
     """In words, cut where it is very long."""
     position: Position | None
     """The place that stays missing in its stream; None where even that could not be read."""
+    is_displaced: bool = False
+    """Whether it is a fact, and another one stands in its place."""
 
 
 Bury = Callable[[Unit, Sequence[DeadLetter]], Awaitable[None]]
@@ -151,10 +153,12 @@ class BeginsBeyond(Exception):
 class AnotherStandsThere(Exception):
     """Another fact was folded in the place of this one."""
 
-    def __init__(self, position: Position, id: str, last: str) -> None:
+    def __init__(self, position: Position, id: str, other: str | None = None) -> None:
+        """`other` is the id of that one, as far as it is known."""
+        whose = f", with the id {other}" if other else ""
         super().__init__(
-            f"{position} was folded before as another fact, with the id {last}, and this one's is {id}: one of the two "
-            f"was not sent by the service whose stream it is"
+            f"{position} was folded before as another fact{whose}, and this one's id is {id}: one of the two was not "
+            f"sent by the service whose stream it is"
         )
 
 
@@ -323,7 +327,8 @@ class Sink:
                 if take(seen[fact.stream], fact):
                     fresh.append(fact)
             except (TooFarAhead, AnotherStandsThere) as problem:
-                letters.append(DeadLetter(record, str(problem)[:LONGEST_REASON], fact.position))
+                reason, is_displaced = str(problem)[:LONGEST_REASON], isinstance(problem, AnotherStandsThere)
+                letters.append(DeadLetter(record, reason, fact.position, is_displaced))
         for position in missed:
             seen[position.stream].miss(position.version)
         if fresh:

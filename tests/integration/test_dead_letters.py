@@ -57,7 +57,7 @@ def sink(client: Client, db: Database, build: Build = FIRST, **options: Any) -> 
     """A sink as a worker that has just begun has it."""
     limit = options.pop("limit", Limit())
     options |= {"heads": build.heads, "partitions": build.partitions, "cached": 100}
-    return Sink(client, db, SOURCE_TOPICS, Fold(build), partial(bury, limit=limit), **options)
+    return Sink(client, db, SOURCE_TOPICS, Fold(build), partial(bury, limit=limit, build=build), **options)
 
 
 def records(versions: Sequence[int]) -> dict[str, list[OnKafka]]:
@@ -104,7 +104,7 @@ async def test_a_letter_keeps_its_record_as_it_was_and_is_published(
     await sink(client, db).put(3, {"membership": [replace(record, offset=0)]})
     (id,) = await waiting(letters)
     assert id.startswith("membership-3-0-")
-    letter, missing = await letters.letter(id)
+    letter, missing, _ = await letters.letter(id)
     assert (letter.key, letter.value, letter.headers) == (record.key, record.value, record.headers)
     assert (str(letter.position), missing) == (f"{STREAM}@1", True)
     assert letter.reason == "the header ce_id is missing"
@@ -142,7 +142,7 @@ async def test_what_a_later_release_understands_is_folded_once(
     assert not await letters.replay(id, OPERATOR)
     assert (await members(db), await seen(db)) == (3, Seen(head=4))
     assert await waiting(letters) == []
-    letter, missing = await letters.letter(id)
+    letter, missing, _ = await letters.letter(id)
     assert (letter.replayed, missing) == (OPERATOR, False)
 
 
@@ -282,11 +282,11 @@ async def test_what_was_replayed_and_is_discarded_then_is_folded_in_no_later_bui
     fresh = sink(client, db, anew, spread_over=12, discarded=await dead_letters.discarded(db))
     await fresh.put(number, good)
     await fresh.put(stray.partition, {"membership": [stray]})
-    await TakingOver(client, db, anew, 12).settle(NUMBERS)
+    await TakingOver(client, db, (FIRST, anew), 12).settle(NUMBERS)
     assert (await members(db, anew), await seen(db, anew)) == (1, Seen(head=2))
     (unseen,) = await unseen_streams(db, FIRST, anew)
     assert (str(unseen.stream), unseen.versions) == (STREAM, [9])
-    undone = await dead_letters.claimed(db, dead_letters.UNDONE)
+    undone = await dead_letters.claimed(db, dead_letters.undone_in(FIRST))
     assert await unseen_streams(db, FIRST, anew, undone) == [], "who decided to do without it does not miss it"
 
 
@@ -306,12 +306,12 @@ async def test_a_replay_that_folds_nothing_changes_nothing_in_another_build(
     await Fold(anew).prepare(db)
     fresh = sink(client, db, anew, spread_over=12)
     await fresh.put(stray.partition, {"membership": [stray]})
-    await TakingOver(client, db, anew, 12).settle(NUMBERS)
+    await TakingOver(client, db, (FIRST, anew), 12).settle(NUMBERS)
     await fresh.put(number, {"membership": good})
     assert (await members(db, anew), await seen(db, anew)) == (3, Seen(head=4))
     assert await waiting(letters) == [], "and no fact became a dead letter for it"
     await letters.discard(id, OPERATOR)
-    assert await dead_letters.claimed(db, dead_letters.UNDONE) == set(), "its place is still to be there"
+    assert await dead_letters.claimed(db, dead_letters.undone_in(FIRST)) == set(), "its place is still to be there"
 
 
 async def test_who_folded_it_is_not_forgotten_for_who_found_it_there(
@@ -322,7 +322,7 @@ async def test_who_folded_it_is_not_forgotten_for_who_found_it_there(
     (id,) = await waiting(letters)
     assert await letters.replay(id, OPERATOR)
     assert not await letters.replay(id, OPERATOR._replace(by="somebody else"))
-    assert (await letters.letter(id)).letter.replayed == OPERATOR._replace(folded=True)
+    assert (await letters.letter(id)).letter.replayed == OPERATOR
 
 
 async def test_another_build_does_without_what_was_discarded_and_folds_what_was_not(
@@ -337,7 +337,7 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     fresh = sink(client, db, build, discarded=await dead_letters.discarded(db))
     await fresh.put(0, records([1, 2, 3, 4]))
     assert (await members(db, build), await seen(db, build)) == (2, Seen(head=4, missing={2}))
-    await TakingOver(client, db, build, 12).settle(NUMBERS)
+    await TakingOver(client, db, (FIRST, build), 12).settle(NUMBERS)
     assert await seen(db, build) == Seen(head=4, given_up={2})
     await fresh.put(0, records([5]))
     assert (await members(db, build), await seen(db, build)) == (3, Seen(head=5, given_up={2}))
@@ -346,7 +346,7 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     await Fold(old).prepare(db)
     with OldRelease():
         await sink(client, db, old, discarded=await dead_letters.discarded(db)).put(0, records([1, 2, 3]))
-    await TakingOver(client, db, old, 12).settle(NUMBERS)
+    await TakingOver(client, db, (FIRST, old), 12).settle(NUMBERS)
     assert await seen(db, old) == Seen(head=1, missing={3}, given_up={2})
     assert len(await waiting(letters)) == 1, "the same record is the same letter in each build"
 
@@ -369,7 +369,7 @@ async def test_another_build_folds_what_was_replayed_and_is_a_dead_letter_there_
     assert await letters.replay(id, OPERATOR)
     assert (await members(db, Build(2)), await seen(db, Build(2))) == (1, Seen(head=2))
     for _ in range(2):
-        await TakingOver(client, db, Build(2), 12).settle(NUMBERS)
+        await TakingOver(client, db, (FIRST, Build(2)), 12).settle(NUMBERS)
         assert (await members(db, Build(2)), await seen(db, Build(2))) == (2, Seen(head=3))
     further = [replace(one, partition=number) for one in records([4])["membership"]]
     await fresh.put(number, {"membership": [replace(further[0], offset=2)]})
@@ -398,7 +398,7 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
     anew = Build(2)
     await Fold(anew).prepare(db)
     fresh = sink(client, db, anew, spread_over=12)
-    settled = TakingOver(client, db, anew, 12)
+    settled = TakingOver(client, db, (FIRST, anew), 12)
     await fresh.put(forged.partition, {"membership": [forged]})
     await settled.settle([n for n in NUMBERS if n != number])
     await fresh.put(number, {"membership": [one, two, three]})
@@ -408,7 +408,37 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
         await compare(comparison, db, (FIRST, anew), number, session)
     ids = "forged", "community.rehabilitation-3"
     assert comparison.streams_apart == [Apart(STREAM, [], [], ids)]
+    later = Build(3)  # beside one that has the fact in its place, and not the stray
+    await Fold(later).prepare(db)
+    await sink(client, db, later, spread_over=12).put(number, {"membership": [one, two]})
+    await TakingOver(client, db, (anew, later), 12).settle(NUMBERS)
+    assert (await members(db, later), await seen(db, later)) == (1, Seen(head=2))
+    (unseen,) = await unseen_streams(db, anew, later, await dead_letters.claimed(db, dead_letters.folded_in(anew)))
+    assert unseen.versions == [3], "and the fact is missed where it is not"
+    (four,) = records([4])["membership"]
+    await current.put(number, {"membership": [replace(four, partition=number)]})
+    with pytest.raises(PlaceIsTaken):  # also where it is not at the head any more
+        await letters.replay(told, OPERATOR)
     assert (await members(db, anew), await seen(db, anew)) == (2, Seen(head=3))
+
+
+async def test_a_letter_in_whose_place_another_one_was_replayed_is_not_there_before(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    number = partition_of(stream().key.encode(), 12)
+    one, two, three = (replace(record, partition=number) for record in records([1, 2, 3])["membership"])
+    stray = replace(two.with_header("ce_id", b"a stray"), partition=(number + 1) % 12, offset=0)
+    current = sink(client, db, spread_over=12)
+    with OldRelease():
+        await current.put(number, {"membership": [one, two]})
+    (real,) = await waiting(letters)
+    await current.put(stray.partition, {"membership": [stray]})
+    (id,) = [id for id in await waiting(letters) if id != real]
+    assert await letters.replay(id, OPERATOR)
+    await current.put(number, {"membership": [three]})
+    with pytest.raises(PlaceIsTaken, match="as another fact, with the id a stray"):
+        await letters.replay(real, OPERATOR)
+    assert await waiting(letters) == [real]
 
 
 async def test_what_was_settled_is_taken_over_as_it_was_at_the_time_of_a_snapshot(
@@ -421,7 +451,7 @@ async def test_what_was_settled_is_taken_over_as_it_was_at_the_time_of_a_snapsho
     await sink(client, db, anew).put(0, batch)
     first, second = await waiting(letters)
     await letters.discard(first, OPERATOR)
-    settled = TakingOver(client, db, anew, 12)
+    settled = TakingOver(client, db, (FIRST, anew), 12)
     async with client.start_session(snapshot=True) as session:
         await db[FIRST.heads].find_one(session=session)
         await letters.discard(second, OPERATOR)
@@ -441,7 +471,7 @@ async def test_another_build_is_left_without_what_this_release_cannot_fold(
     await Fold(Build(2)).prepare(db)
     with OldRelease():
         await sink(client, db, Build(2)).put(0, records([1, 2]))
-        await TakingOver(client, db, Build(2), 12).settle(NUMBERS)
+        await TakingOver(client, db, (FIRST, Build(2)), 12).settle(NUMBERS)
     assert await seen(db, Build(2)) == Seen(head=1, missing={2})
     assert [str(one.stream) for one in await unseen_streams(db, FIRST, Build(2))] == [STREAM]
 

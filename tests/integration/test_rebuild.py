@@ -448,7 +448,8 @@ async def test_a_build_that_folded_what_is_discarded_since_is_begun_anew(
     client: Client, db: Database, two_builds: tuple[Sink, Sink]
 ) -> None:
     decided = Settled("ops", "a test", await now(db))._asdict()
-    await db.dead_letters.insert_one({"_id": "membership-0-9-000000", "replayed": decided, "discarded": decided})
+    undone = {"replayed": decided, "discarded": decided, "folded_in": [FIRST.number, SECOND.number]}
+    await db.dead_letters.insert_one({"_id": "membership-0-9-000000", **undone})
     with pytest.raises(Stale, match="begins anew"):
         await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
     assert await begin(db) == (FIRST, Build(3))

@@ -248,7 +248,7 @@ async def test_another_fact_at_a_version_that_was_folded_is_a_dead_letter_a_copy
         await process.put(0, {"membership": [one, two, another, again]})
     assert await letters(db) == {
         2: "membership/community.rehabilitation@2 was folded before as another fact, with the id "
-        "community.rehabilitation-2, and this one's is another: one of the two was not sent by the service whose "
+        "community.rehabilitation-2, and this one's id is another: one of the two was not sent by the service whose "
         "stream it is"
     }
     await sink(client, db).put(0, {"membership": [replace(three, offset=4)]})

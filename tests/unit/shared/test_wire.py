@@ -101,6 +101,7 @@ def test_a_header_that_is_missing_is_named(name: str, is_null: bool) -> None:
         ("ce_type", b"\xff"),
         ("traceparent", b"\xff"),
         ("ce_id", b""),
+        ("ce_id", b"  "),
         ("ce_id", b"x" * 201),
     ],
 )
