@@ -71,6 +71,8 @@ class Comparison:
     """Streams of which the builds have not seen the same."""
     streams_apart: list[Apart] = field(default_factory=list)
     """The first of those, `MOST_TOLD` at most."""
+    behind: int = 0
+    """Those of them of which the old build alone has seen something."""
     differences: list[Difference] = field(default_factory=list)
     counts: Counter[str] = field(default_factory=Counter)
     """How many there are, by measure and by kind and field of a record."""
@@ -78,7 +80,7 @@ class Comparison:
     @property
     def differs(self) -> bool:
         """Whether taking over is to be accepted: a figure is another one, or a fact that was seen is not there."""
-        return bool(self.counts) or any(stream.only_before for stream in self.streams_apart)
+        return bool(self.counts) or bool(self.behind)
 
     def tell(self, difference: Difference) -> None:
         is_record = difference.since is None
@@ -89,6 +91,7 @@ class Comparison:
 
     def tell_apart(self, stream: Apart) -> None:
         self.apart += 1
+        self.behind += bool(stream.only_before)
         if len(self.streams_apart) < MOST_TOLD:
             self.streams_apart.append(stream)
 

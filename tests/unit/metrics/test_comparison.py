@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from services.metrics.comparison import _changes, _fields
+from services.metrics.comparison import MOST_TOLD, Apart, Comparison, _changes, _fields
 
 
 def record(**value: Any) -> dict[str, Any]:
@@ -39,3 +39,12 @@ def test_a_sum_that_is_never_the_same_again_differs_until_today() -> None:
     place = ("community.here", "members", "")
     (difference,) = _changes({place: {"2019-01-01": 3}}, {place: {"2019-01-01": 3, "2019-03-01": -1}})
     assert difference[3:] == ("2019-03-01", None, 3, 2)
+
+
+def test_a_fact_that_is_gone_is_to_be_accepted_also_where_too_many_streams_are_apart_to_name_it() -> None:
+    comparison = Comparison()
+    for number in range(MOST_TOLD):
+        comparison.tell_apart(Apart(f"membership/community.{number}", [], [(1, 1)]))
+    assert not comparison.differs
+    comparison.tell_apart(Apart("membership/community.last", [(1, 1)], []))
+    assert comparison.differs
