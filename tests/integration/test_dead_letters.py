@@ -38,6 +38,7 @@ from tests.builders import OnKafka, community_founded, member_joined, on_kafka, 
 PEOPLE = [f"01hzy{number:021d}" for number in range(1_000)]
 STREAM = str(stream())
 NUMBERS = range(12)
+HOME = partition_of(stream().key.encode(), 12)
 OPERATOR = Settled("ops", "a test", datetime(2026, 1, 31, 12, tzinfo=UTC))
 
 
@@ -79,6 +80,17 @@ class OldRelease:
 
     def __exit__(self, *_: object) -> None:
         FACTS[MemberJoined.type] = MemberJoined
+
+
+def at_home(versions: Sequence[int]) -> list[OnKafka]:
+    """Records in the partition where their key belongs."""
+    return [replace(one, partition=HOME) for one in records(versions)["membership"]]
+
+
+def astray(record: OnKafka, id: bytes | None = None) -> OnKafka:
+    """The same in another partition, as the first there; with an id of its own, if one is given."""
+    record = record.with_header("ce_id", id) if id else record
+    return replace(record, partition=(HOME + 1) % 12, offset=0)
 
 
 async def members(db: Database, build: Build = FIRST) -> int:
@@ -262,12 +274,10 @@ async def test_a_version_is_given_up_only_when_nothing_that_stands_there_still_w
 async def test_what_was_replayed_and_is_discarded_then_is_folded_in_no_later_build(
     client: Client, db: Database, letters: DeadLetters
 ) -> None:
-    number = partition_of(stream().key.encode(), 12)
-    good = {"membership": [replace(one, partition=number) for one in records([1, 2])["membership"]]}
-    (stray,) = records([9])["membership"]
-    stray = replace(stray, partition=(number + 1) % 12, offset=0)
+    *good, ahead = at_home([1, 2, 9])
+    stray = astray(ahead)
     current = sink(client, db, spread_over=12)
-    await current.put(number, good)
+    await current.put(HOME, {"membership": good})
     await current.put(stray.partition, {"membership": [stray]})
     (id,) = await waiting(letters)
     assert await letters.replay(id, OPERATOR)
@@ -280,7 +290,7 @@ async def test_what_was_replayed_and_is_discarded_then_is_folded_in_no_later_bui
     anew = Build(2)
     await Fold(anew).prepare(db)
     fresh = sink(client, db, anew, spread_over=12, discarded=await dead_letters.discarded(db))
-    await fresh.put(number, good)
+    await fresh.put(HOME, {"membership": good})
     await fresh.put(stray.partition, {"membership": [stray]})
     await TakingOver(client, db, (FIRST, anew), 12).settle(NUMBERS)
     assert (await members(db, anew), await seen(db, anew)) == (1, Seen(head=2))
@@ -293,12 +303,11 @@ async def test_what_was_replayed_and_is_discarded_then_is_folded_in_no_later_bui
 async def test_a_replay_that_folds_nothing_changes_nothing_in_another_build(
     client: Client, db: Database, letters: DeadLetters
 ) -> None:
-    number = partition_of(stream().key.encode(), 12)
-    good = [replace(one, partition=number) for one in records([1, 2, 3, 4])["membership"]]
-    stray = replace(good[2].with_header("ce_id", b"a stray"), partition=(number + 1) % 12, offset=0)
+    good = at_home([1, 2, 3, 4])
+    stray = astray(good[2], b"a stray")
     current = sink(client, db, spread_over=12)
     await current.put(stray.partition, {"membership": [stray]})
-    await current.put(number, {"membership": good})
+    await current.put(HOME, {"membership": good})
     (id,) = await waiting(letters)
     assert await letters.replay(id, OPERATOR) is False
 
@@ -307,7 +316,7 @@ async def test_a_replay_that_folds_nothing_changes_nothing_in_another_build(
     fresh = sink(client, db, anew, spread_over=12)
     await fresh.put(stray.partition, {"membership": [stray]})
     await TakingOver(client, db, (FIRST, anew), 12).settle(NUMBERS)
-    await fresh.put(number, {"membership": good})
+    await fresh.put(HOME, {"membership": good})
     assert (await members(db, anew), await seen(db, anew)) == (3, Seen(head=4))
     assert await waiting(letters) == [], "and no fact became a dead letter for it"
     await letters.discard(id, OPERATOR)
@@ -380,15 +389,14 @@ async def test_another_build_folds_what_was_replayed_and_is_a_dead_letter_there_
 async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_that_comes(
     client: Client, db: Database, letters: DeadLetters
 ) -> None:
-    number = partition_of(stream().key.encode(), 12)
-    one, two, three = (replace(record, partition=number) for record in records([1, 2, 3])["membership"])
-    forged = replace(three.with_header("ce_id", b"forged"), partition=(number + 1) % 12, offset=0)
+    one, two, three, four = at_home([1, 2, 3, 4])
+    forged = astray(three, b"forged")
     current = sink(client, db, spread_over=12)
-    await current.put(number, {"membership": [one, two]})
+    await current.put(HOME, {"membership": [one, two]})
     await current.put(forged.partition, {"membership": [forged]})
     (id,) = await waiting(letters)
     assert await letters.replay(id, OPERATOR)
-    await current.put(number, {"membership": [three]})
+    await current.put(HOME, {"membership": [three]})
     (told,) = await waiting(letters)
     letter = (await letters.letter(told)).letter
     assert letter.reason.startswith(f"{STREAM}@3 was folded before as another fact, with the id forged, and")
@@ -400,23 +408,22 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
     fresh = sink(client, db, anew, spread_over=12)
     settled = TakingOver(client, db, (FIRST, anew), 12)
     await fresh.put(forged.partition, {"membership": [forged]})
-    await settled.settle([n for n in NUMBERS if n != number])
-    await fresh.put(number, {"membership": [one, two, three]})
+    await settled.settle([n for n in NUMBERS if n != HOME])
+    await fresh.put(HOME, {"membership": [one, two, three]})
     await settled.settle(NUMBERS)
     comparison = Comparison()
     async with client.start_session(snapshot=True) as session:
-        await compare(comparison, db, (FIRST, anew), number, session)
+        await compare(comparison, db, (FIRST, anew), HOME, session)
     ids = "forged", "community.rehabilitation-3"
     assert comparison.streams_apart == [Apart(STREAM, [], [], ids)]
     later = Build(3)  # beside one that has the fact in its place, and not the stray
     await Fold(later).prepare(db)
-    await sink(client, db, later, spread_over=12).put(number, {"membership": [one, two]})
+    await sink(client, db, later, spread_over=12).put(HOME, {"membership": [one, two]})
     await TakingOver(client, db, (anew, later), 12).settle(NUMBERS)
     assert (await members(db, later), await seen(db, later)) == (1, Seen(head=2))
     (unseen,) = await unseen_streams(db, anew, later, await dead_letters.claimed(db, dead_letters.folded_in(anew)))
     assert unseen.versions == [3], "and the fact is missed where it is not"
-    (four,) = records([4])["membership"]
-    await current.put(number, {"membership": [replace(four, partition=number)]})
+    await current.put(HOME, {"membership": [four]})
     with pytest.raises(PlaceIsTaken):  # also where it is not at the head any more
         await letters.replay(told, OPERATOR)
     assert (await members(db, anew), await seen(db, anew)) == (2, Seen(head=3))
@@ -425,17 +432,16 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
 async def test_a_letter_in_whose_place_another_one_was_replayed_is_not_there_before(
     client: Client, db: Database, letters: DeadLetters
 ) -> None:
-    number = partition_of(stream().key.encode(), 12)
-    one, two, three = (replace(record, partition=number) for record in records([1, 2, 3])["membership"])
-    stray = replace(two.with_header("ce_id", b"a stray"), partition=(number + 1) % 12, offset=0)
+    one, two, three = at_home([1, 2, 3])
+    stray = astray(two, b"a stray")
     current = sink(client, db, spread_over=12)
     with OldRelease():
-        await current.put(number, {"membership": [one, two]})
+        await current.put(HOME, {"membership": [one, two]})
     (real,) = await waiting(letters)
     await current.put(stray.partition, {"membership": [stray]})
     (id,) = [id for id in await waiting(letters) if id != real]
     assert await letters.replay(id, OPERATOR)
-    await current.put(number, {"membership": [three]})
+    await current.put(HOME, {"membership": [three]})
     with pytest.raises(PlaceIsTaken, match="as another fact, with the id a stray"):
         await letters.replay(real, OPERATOR)
     assert await waiting(letters) == [real]
