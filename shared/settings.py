@@ -40,7 +40,7 @@ class InvalidSettings(Exception):
     """Some settings are not as they must be: which, and how they are written."""
 
     def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
+        super().__init__(f"The settings are not as they must be: {'; '.join(problems)}")
 
 
 def read(kind: type[S]) -> S:
@@ -64,7 +64,7 @@ def configured(kind: type[S]) -> S:
     try:
         return read(kind)
     except InvalidSettings as problem:
-        sys.exit(f"The settings are not as they must be: {problem}")
+        sys.exit(str(problem))
 
 
 def _name(kind: type[BaseSettings], location: tuple[int | str, ...]) -> str:

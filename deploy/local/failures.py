@@ -36,9 +36,7 @@ class Failure(Exception):
 
 class Misset(Failure):
     def __init__(self, problems: str) -> None:
-        super().__init__(
-            f"The settings are not as they must be: {problems}.", "set them anew, or unset them to have their defaults."
-        )
+        super().__init__(f"{problems}.", "set them anew, or unset them to have their defaults.")
 
 
 class Unavailable(Failure):

@@ -183,8 +183,7 @@ async def unseen_streams(
         expected[position.stream].add(position.version)
     async for document in await db[old.heads].aggregate(stages):
         stream = Stream.parse(document["_id"])
-        there = Seen.restored(document["new"]) if "new" in document else Seen()
-        versions = Seen.restored(document).not_in(there)
+        versions = Seen.restored(document).not_in(Seen.restored(document.get("new")))
         if unseen := [version for version in versions if version not in expected[stream]]:
             found.append(UnseenStream(stream, unseen))
     return found

@@ -48,7 +48,7 @@ class Late:
         head = await heads.find_one({"_id": id}, session=session)
         # a letter may have stood elsewhere, and topics made anew may have more of them
         number = head["partition"] if head else partition_of(stream.key.encode(), self._partitions)
-        seen = Seen.restored(head) if head else Seen()
+        seen = Seen.restored(head)
         # before all else, so that it is the worker that loses the race: it tries again at once, and often
         counted_up = {"$inc": {"settled": 1}, "$setOnInsert": {"next": {}}}  # there, so that a flip meets it
         await self._db[self._build.partitions].update_one({"_id": number}, counted_up, upsert=True, session=session)

@@ -62,7 +62,7 @@ class TakingOver:
 
     async def _fold(self, id: str, fact: Recorded) -> None:
         head = await self._db[self._build.heads].find_one({"_id": str(fact.stream)})
-        seen = Seen.restored(head) if head else Seen()
+        seen = Seen.restored(head)
         if not seen.has(fact.version) or fact.version in seen.given_up:
             await transact(self._client, partial(self._fold_late, id, fact))
 

@@ -90,7 +90,10 @@ class Seen:
             self.given_up.add(version)
 
     @classmethod
-    def restored(cls, document: Document) -> "Seen":
+    def restored(cls, document: Document | None) -> "Seen":
+        """What is stored of a stream; nothing was seen of one of which nothing is."""
+        if document is None:
+            return cls()
         missing, given_up = set(document["missing"]), set(document.get("given_up", ()))
         return cls(document["head"], missing, given_up, document.get("last", ""))
 
