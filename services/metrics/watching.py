@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Awaitable, Iterable
+from contextlib import AsyncExitStack
 from functools import partial
 from typing import TypeVar
 
@@ -43,12 +44,20 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+OPEN_TRANSACTION = (
+    "a transaction of another producer is open on {place.topic}, partition {place.partition}, and nothing from offset "
+    "{offset} on can be read until it ends: by that producer, or by Kafka after the producer's transaction.timeout.ms, "
+    "15 minutes at most. To end it now: `kafka-transactions.sh --bootstrap-server {bootstrap} abort --topic "
+    "{place.topic} --partition {place.partition} --start-offset {offset}`"
+)
 FETCHED_BYTES = 32 * 1024
 """Of each partition that is behind: one batch of the relay's, of which the first record tells the time."""
 
 
 class Watching:
-    """Watches one worker. Kafka or MongoDB being away is no fault of its own, and no lack of progress."""
+    """Watches one worker. What keeps it from reading is no fault of its own, and no lack of progress: Kafka or MongoDB
+    that is away, a transaction of another producer that is open.
+    """
 
     def __init__(self, settings: Settings, db: Database, current: CurrentBuild, stream: Stream, worker: Worker) -> None:
         self._bootstrap, self._partitions = settings.kafka, settings.partitions
@@ -59,29 +68,40 @@ class Watching:
         self._folded: Offsets = {}
         self._trends: dict[TopicPartition, Trend] = defaultdict(Trend)
         self._told: set[TopicPartition] = set()
+        self._held: Offsets = {}
         self.problem: str | None = None
-        """Why it cannot be told how far reading is behind."""
+        """Why it cannot be told how far reading is behind, or what else keeps facts from being read."""
 
     async def run(self, watchdog: Watchdog) -> None:
         while True:
-            consumer = AIOKafkaConsumer(
-                bootstrap_servers=self._bootstrap, group_id=None, max_partition_fetch_bytes=FETCHED_BYTES
-            )
             try:
-                await self._in_time(consumer.start())
-                cluster = await self._in_time(cluster_id(self._bootstrap))
-                while True:
-                    await self._look(consumer, cluster, watchdog)
-                    await asyncio.sleep(self._every_s)
+                async with AsyncExitStack() as stack:
+                    consumer = await self._started(stack, "read_uncommitted")
+                    as_read = await self._started(stack, "read_committed")
+                    cluster = await self._in_time(cluster_id(self._bootstrap))
+                    while True:
+                        await self._look(consumer, as_read, cluster, watchdog)
+                        await asyncio.sleep(self._every_s)
             except AWAY as problem:
                 self.problem = f"it cannot be told how far reading is behind: {str(problem) or repr(problem)}"
                 log.warning("watching.out_of_reach", reason=repr(problem))
                 watchdog.all_is_well()
-            finally:
-                await stop(consumer)
             await asyncio.sleep(self._every_s)
 
-    async def _look(self, consumer: AIOKafkaConsumer, cluster: str, watchdog: Watchdog) -> None:
+    async def _started(self, stack: AsyncExitStack, isolation: str) -> AIOKafkaConsumer:
+        consumer = AIOKafkaConsumer(
+            bootstrap_servers=self._bootstrap,
+            group_id=None,
+            max_partition_fetch_bytes=FETCHED_BYTES,
+            isolation_level=isolation,
+        )
+        stack.push_async_callback(stop, consumer)
+        await self._in_time(consumer.start())
+        return consumer
+
+    async def _look(
+        self, consumer: AIOKafkaConsumer, as_read: AIOKafkaConsumer, cluster: str, watchdog: Watchdog
+    ) -> None:
         """
         Raises:
             *AWAY: Kafka or MongoDB does not answer, so nothing can be said about progress.
@@ -93,10 +113,11 @@ class Watching:
         await self._in_time(require_log(self._current, everywhere, partial(look_at, consumer, everywhere, cluster)))
         build = self._current.build
         ends: Offsets = await self._in_time(consumer.end_offsets(everywhere))
+        readable: Offsets = await self._in_time(as_read.end_offsets(everywhere))
         folded = await self._in_time(folded_offsets(self._db, build, self._partitions))
         lag = behind(folded, ends)
-        self._judge(lag, folded, watchdog)
-        self.problem = None
+        self._judge(behind(folded, readable), folded, watchdog)
+        self.problem = self._held_up({place: folded[place] for place in lag if folded[place] >= readable[place]})
         try:
             await self._in_time(self._tell(consumer, build, lag, folded))
         except AWAY as problem:
@@ -118,8 +139,20 @@ class Watching:
             LAG_TREND.labels(*place).set(self._trends[place].add(time.monotonic(), seconds))
         LOOKED_AT.set(now)
 
+    def _held_up(self, held: Offsets) -> str | None:
+        """What to do about a place where all that can be read is folded, and there is more, at two looks running."""
+        stands = [place for place, offset in sorted(held.items()) if self._held.get(place) == offset]
+        self._held = held
+        if not stands:
+            return None
+        place = stands[0]
+        problem = OPEN_TRANSACTION.format(place=place, offset=held[place], bootstrap=self._bootstrap)
+        if problem != self.problem:
+            log.warning("partition.held_up", topic=place.topic, partition=place.partition, reason=problem)
+        return problem
+
     def _judge(self, lag: Offsets, folded: Offsets, watchdog: Watchdog) -> None:
-        """One that has no partitions may have lost them for good: it looks at all, at which others work as well. One
+        """`lag` is of what can be read. One that has no partitions may have lost them for good: it looks at all, at which others work as well. One
         that stands still for its dead letters is somebody else's business, its others are not.
         """
         concerned = [place for place in self._stream.places or folded if place.partition not in self._worker.halted]

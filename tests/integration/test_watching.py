@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
+from ulid import ULID
 
 from deploy.local.services import waiting_for
 from deploy.local.settings import free_ports
@@ -203,6 +204,35 @@ async def test_kafka_that_is_away_is_no_lack_of_progress(
     finally:
         own_kafka.start("kafka")
     assert await worker.ended() == EXIT_CODE
+
+
+async def test_a_transaction_that_another_has_open_is_no_lack_of_progress_and_is_named(
+    worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    async def names_it() -> bool:
+        return f"open on membership.events, partition {number_of(facts)}" in (await worker.waits_for() or "")
+
+    facts = history(people=20)
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start()
+    await until(lambda: _has(worker, "partitions.assigned"))
+    other = AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}")
+    await other.start()
+    try:
+        await other.begin_transaction()
+        first = encode(facts[0])
+        await other.send_and_wait(first.topic, first.value, key=first.key, headers=first.headers)
+        await send(producer, map(encode, facts[1:]))  # behind it
+        await until(names_it)
+        await asyncio.sleep(14)
+        assert worker.runs
+        assert await worker.metric("praxis_lag_facts") == len(facts)
+        assert not await is_folded(db, facts)
+        await other.commit_transaction()
+    finally:
+        await other.stop()
+    await until(lambda: is_folded(db, facts))
+    await until(lambda: _is_ready(worker))
 
 
 async def test_while_kafka_is_frozen_a_worker_is_not_ready(worker: OneWorker, own_kafka: System, db: Database) -> None:
