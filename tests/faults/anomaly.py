@@ -28,12 +28,16 @@ class Kind(StrEnum):
     """Somebody read on in a log that is not the one that was read, or did not say what to do."""
     UNEXPLAINED = "unexplained"
     """Somebody ended or was not ready, and did not say why or what to do."""
+    REFUSED = "false refusal"
+    """Nothing on record speaks against what was commanded."""
     FAILED = "failed"
     """Answered with an unexpected error, as 500 is, where nothing was to fail."""
+    KEPT = "not forgotten"
+    """Something is left of somebody who was erased."""
     GROWN = "grown"
     """A process took more memory than it may."""
     STUCK = "stuck"
-    """Still on its way although all is quiet."""
+    """Still on its way, or not answered, although all has run again for long."""
 
 
 @dataclass(frozen=True)

@@ -7,15 +7,19 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from tests.faults.anomaly import Anomaly
-from tests.faults.checks import bearing, folding, relaying, writing
-from tests.faults.history import ABOUT, History
+from tests.faults.anomaly import Anomaly, Kind
+from tests.faults.checks import answering, bearing, folding, forgetting, relaying, writing
+from tests.faults.history import ABOUT, BROKE_OFF, History
 
 CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
+    answering.answered,
+    answering.refused,
     writing.recorded,
     writing.accounted_for,
     writing.numbered,
     writing.passed_on,
+    forgetting.forgotten,
+    forgetting.remembered,
     relaying.carried,
     relaying.left,
     relaying.settled,
@@ -34,6 +38,9 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
 
 def check(history: History) -> list[Anomaly]:
     """Everything that is wrong, in the order in which a fact goes its way; an empty list as a rule."""
+    broke_off = [line for line in history.nemesis if line["what"] == BROKE_OFF]
+    if broke_off:
+        return [Anomaly(Kind.STUCK, "the run itself", f"broke off: {line['why']}") for line in broke_off]
     return [anomaly for part in CHECKS for anomaly in part(history)]
 
 

@@ -57,13 +57,17 @@ class World:
             made = fact(f"membership/organisation.{organisation}", "organisation-registered", name=organisation)
             yield Call("PUT", f"/v1/organisations/{organisation}", body, (made,))
         for number in range((LASTING + PASSING) * self.clients):
-            ref = f"{self.name}-{number}"
-            body = {"name": f"Person {number}", "reference": {"source": "faults", "ref": ref}}
-            yield Call("POST", "/v1/people", body, ())
+            yield self.registered(str(number))
         for number, community in enumerate(self.communities):
             kind = "cohort" if number == 0 else "practice"
             made = fact(f"membership/community.{community}", "community-founded", title=community)
             yield Call("PUT", f"/v1/communities/{community}", {"title": community, "kind": kind}, (made,))
+
+    def registered(self, name: str) -> Call:
+        """Somebody, with all words that are kept of people."""
+        reference = {"source": "faults", "ref": f"{self.name}-{name}"}
+        body = {"name": f"Person {name}", "email": f"{name}@example.org", "reference": reference}
+        return Call("POST", "/v1/people", body, ())
 
     def further_groundwork(self) -> Iterator[Call]:
         """The same, of the service that follows the other."""

@@ -1,7 +1,9 @@
 """A run's history: what was done, answered and found, as lines of JSON in a folder that can be checked again."""
 
+import hashlib
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +12,9 @@ from typing import Any
 Line = dict[str, Any]
 
 ABOUT = "about.json"
+BROKE_OFF = "broke off"
+"""Noted of a run that came to no end: nothing was read then of what it wrote."""
+COULD_NOT_PLANT = "could not plant"
 PARTS = (
     "commands",
     "reads",
@@ -23,21 +28,27 @@ PARTS = (
     "heads",
     "outbox",
     "losses",
+    "words",
 )
+ADDED = ("words",)
+"""Those that histories of earlier releases lack."""
 
 
 @dataclass
 class History:
     """In memory while it is made or checked.
 
-    commands  key, call, began, ended, outcome (acknowledged, refused, failed, unknown), positions
-    reads     after, shows, status, found: reads with `Praxis-After` while faults happened
-    nemesis   at, what: what was done to the system; missed, where that did not come about
+    commands  key, call, began, ended, outcome (acknowledged, refused, failed, unknown), positions, refusal; given_up,
+              where it was sent until the load was given up; else an unknown one was left alone by chance
+    reads     after, shows, status, found: reads with `Praxis-After` while faults happened; given_up, as above
+    nemesis   at, what: what was done to the system, and when the load began, paused, went on and ended; missed, where
+              that did not come about
     planted   what the suite itself put on the topics: records that are facts, and records that are none
-    events    the services' own facts      kafka, dead   records on the topics
+    events    the services' own facts      kafka, dead   records on the topics, with a digest of their bodies
     records   id, kind, scope, positions, seen, value         sums, heads   as metrics holds them
     outbox    what was left to be relayed
     losses    reader, topic, how, said, went_back, changed: topics that were lost, and what came of it
+    words     person, what, holds: what membership keeps of people and is in no fact (names, references, receipts)
     """
 
     about: Line = field(default_factory=dict)
@@ -53,6 +64,7 @@ class History:
     heads: list[Line] = field(default_factory=list)
     outbox: list[Line] = field(default_factory=list)
     losses: list[Line] = field(default_factory=list)
+    words: list[Line] = field(default_factory=list)
 
     def note(self, what: str, **more: Any) -> None:
         self.nemesis.append({"at": time.time(), "what": what, **more})
@@ -75,10 +87,21 @@ class History:
 
     @classmethod
     def load(cls, folder: Path) -> "History":
+        there = [part for part in PARTS if part not in ADDED or (folder / f"{part}.jsonl").exists()]
         parts = {
-            part: [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()] for part in PARTS
+            part: [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()] for part in there
         }
         return cls(json.loads((folder / ABOUT).read_text()), **parts)
+
+
+def digest(body: Any) -> str:
+    """The same for the same JSON, in whatever order its names come."""
+    return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def counted(statuses: Iterable[int | None]) -> str:
+    """How often something was answered, and how."""
+    return ", ".join(f"{count} times {status or 'nothing'}" for status, count in Counter(statuses).items())
 
 
 def _lines(lines: Iterable[Line]) -> str:

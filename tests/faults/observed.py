@@ -1,7 +1,9 @@
 """What is stored, carried and folded: waits until all is quiet, then reads everything that came since a mark."""
 
 import asyncio
+import json
 import time
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,7 +16,7 @@ from shared.events.fact import SOURCE_TOPICS
 from shared.mongo import Client, Database
 from shared.reading.fetched import Blank
 from shared.views.builds import BUILDS, CURRENT, FIRST, Build
-from tests.faults.history import History, Line
+from tests.faults.history import History, Line, digest
 
 WRITING = ("membership", "convenings")
 AGAIN_WITHIN_S = 30.0
@@ -91,7 +93,7 @@ async def observe(client: Client, kafka: str, since: Mark, run: str, history: Hi
         if await _versions(client) == before:
             return
         del history.kafka[kept:]
-        for lines in (history.events, history.outbox, history.records, history.sums, history.heads):
+        for lines in (history.events, history.outbox, history.records, history.sums, history.heads, history.words):
             lines.clear()
         await settle(client, AGAIN_WITHIN_S)
 
@@ -105,6 +107,7 @@ async def _observe(client: Client, kafka: str, since: Mark, run: str, history: H
         async for event in client[name].events.find({"recorded_at": {"$gte": since.at}}):
             place, data = event["_id"], {"data": event["data"], "type": event["type"], "id": event["id"]}
             history.events.append({"stream": place["stream"], "version": place["version"], **data})
+    history.words += [line async for line in _words(client["membership"], since.person.partition(".")[2])]
     for name in (*WRITING, "metrics"):
         async for message in client[name].outbox.find({}, {"_id": 1}):
             history.outbox.append({"service": name, "place": message["_id"]})
@@ -121,6 +124,20 @@ async def _observe(client: Client, kafka: str, since: Mark, run: str, history: H
     async for head in db[build.heads].find({"_id": {"$in": sorted(streams)}}):
         history.heads.append({"stream": head["_id"], "head": head["head"], "missing": head["missing"]})
     history.dead = await keep(kafka, since, history)
+
+
+async def _words(db: Database, since: str) -> AsyncIterator[Line]:
+    """What is kept of the people of this run beside their facts."""
+    async for person in db.people.find({"_id": {"$gte": since}}):
+        words = {"name": person["name"], "email": person["email"], "reference": (person["reference"] or {}).get("ref")}
+        for what, holds in words.items():
+            if holds is not None:
+                yield {"person": person["_id"], "what": what, "holds": holds}
+    async for reference in db.person_references.find({"person_id": {"$gte": since}}):
+        _, ref = json.loads(reference["_id"])
+        yield {"person": reference["person_id"], "what": "reference that leads to them", "holds": ref}
+    async for receipt in db.receipts.find({"answer.person_id": {"$gte": since}}):
+        yield {"person": receipt["answer"]["person_id"], "what": "receipt", "holds": receipt["_id"]}
 
 
 async def keep(kafka: str, since: Mark, history: History) -> list[Line]:
@@ -197,4 +214,12 @@ def _line(record: Any, place: TopicPartition) -> Line:
         "version": int(version) if version.isdecimal() else 0,
         "type": headers.get("ce_type", ""),
         "id": headers.get("ce_id", ""),
+        "digest": _digest(record.value),
     }
+
+
+def _digest(body: bytes | None) -> str:
+    try:
+        return digest(json.loads(body or b""))
+    except ValueError:
+        return "no JSON"

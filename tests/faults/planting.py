@@ -17,7 +17,7 @@ from tests import odd_record
 from tests.faults.arena import Arena
 from tests.faults.commands import SATISFIED, day
 from tests.faults.ground import PARTITIONS
-from tests.faults.history import Line
+from tests.faults.history import COULD_NOT_PLANT, Line
 
 TOPIC = "feedback.events"
 WRITES = {"feedback": "convenings", "membership": "membership"}
@@ -42,7 +42,7 @@ async def plant(arena: Arena) -> None:
         await _copy(arena, producer)
         await _transact(arena, number)
     except (KafkaError, PyMongoError) as problem:
-        arena.history.miss("could not plant", reason=repr(problem))
+        arena.history.miss(COULD_NOT_PLANT, reason=repr(problem))
     finally:
         await producer.stop()
 
@@ -151,7 +151,7 @@ async def discard_in_advance(arena: Arena) -> None:
                 arena.to_discard.append(arena.history.planted[-1])
         await discard(arena)
     except (KafkaError, PyMongoError) as problem:
-        arena.history.miss("could not plant", reason=repr(problem))
+        arena.history.miss(COULD_NOT_PLANT, reason=repr(problem))
     finally:
         await producer.stop()
 

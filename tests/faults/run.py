@@ -1,12 +1,12 @@
 """One run: groundwork, load and fault at once, healing, quiet; then everything is read and checked."""
 
 import asyncio
+import math
 import random
 import shutil
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 from pathlib import Path
 
 from shared.mongo import connect
@@ -16,7 +16,7 @@ from tests.faults.arena import Arena
 from tests.faults.check import check
 from tests.faults.commands import World
 from tests.faults.ground import Ground
-from tests.faults.history import History
+from tests.faults.history import BROKE_OFF, History
 from tests.faults.load import Load
 from tests.faults.nemesis.fault import Fault
 from tests.faults.planting import discard
@@ -35,7 +35,7 @@ class Result:
     acknowledged: int
     anomalies: Sequence[Anomaly]
     longest_without_progress: float
-    """Seconds between two acknowledgements."""
+    """Seconds in which commands were wanted and none was acknowledged."""
     missed: int
     """How much that was to be done to the system did not come about."""
     caught_up_after: float
@@ -55,7 +55,6 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
         since = arena.since = await observed.mark(system.kafka)
         await load.lay_groundwork()
         await arena.settled()
-        began = time.time()
         load.start()
         await asyncio.sleep(BEFORE_S)
         await fault.strike(arena)
@@ -69,6 +68,9 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
         if still:
             history.note("never quiet", still=still)
         await observed.observe(client, system.kafka, since, name, history)
+    except BaseException as problem:  # also if somebody interrupts it
+        history.note(BROKE_OFF, why=repr(problem))
+        raise
     finally:
         supervising.cancel()
         await asyncio.gather(supervising, return_exceptions=True)
@@ -78,12 +80,23 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
     anomalies = check(history)
     if anomalies:  # of all runs in this system so far
         shutil.copytree(system.home / "logs", folder / "logs", dirs_exist_ok=True)
-    gap = _longest_gap(history, began)
+    gap = longest_without_progress(history)
     return Result(
         fault.name, fault.seed, folder, len(history.acknowledged()), anomalies, gap, len(history.missed()), caught_up
     )
 
 
-def _longest_gap(history: History, began: float) -> float:
-    times = [began, *sorted(command["ended"] for command in history.acknowledged() if command["ended"] > began)]
-    return max((later - earlier for earlier, later in pairwise(times)), default=0.0)
+def longest_without_progress(history: History) -> float:
+    """While the load was paused nothing was to be acknowledged; what was begun before its end was, after it too."""
+    moments = [(line["at"], line["what"]) for line in history.nemesis if line["what"].startswith("load ")]
+    moments += [(line["ended"], "acknowledged") for line in history.acknowledged()]
+    moments += [(line["ended"], "given up") for line in history.commands if line.get("given_up")]
+    longest, since = 0.0, math.inf
+    for at, what in sorted(moments):
+        longest = max(longest, at - since)
+        is_wanted = since < math.inf
+        if what == "load paused":
+            since = math.inf
+        elif (what == "acknowledged") if is_wanted else what in ("load began", "load went on"):
+            since = at
+    return longest

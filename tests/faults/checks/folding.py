@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tests.faults.anomaly import Anomaly, Kind, position_of, short, versions_of
-from tests.faults.history import History, Line
+from tests.faults.history import COULD_NOT_PLANT, History, Line
 from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, kept, named
 
 
@@ -68,7 +68,9 @@ def counted(history: History) -> Iterator[Anomaly]:
 
 
 def read(history: History) -> Iterator[Anomaly]:
-    """A read with `Praxis-After` shows what it builds on, or is told to come again (503), or not answered."""
+    """A read with `Praxis-After` shows what it builds on. It may be told to come again (503) or not be answered, but not
+    when all has run again for long.
+    """
     for read in history.reads:
         after = f"after {', '.join(read['after'])}"
         match read["status"]:
@@ -78,6 +80,8 @@ def read(history: History) -> Iterator[Anomaly]:
                 )
             case 404:
                 yield Anomaly(Kind.STALE, read["path"], f"{after} it was not there")
+            case 503 | None if read.get("given_up"):
+                yield Anomaly(Kind.STUCK, read["path"], f"{after} it was never shown, in {read['tries']} tries")
             case 200 | 503 | None:
                 pass
             case status:
@@ -85,11 +89,21 @@ def read(history: History) -> Iterator[Anomaly]:
 
 
 def buried(history: History) -> Iterator[Anomaly]:
-    """What is no fact is a dead letter."""
-    dead = {(line["topic"], line["partition"], line["offset"]) for line in history.dead}
-    for line in history.planted:
-        if not line["is_fact"] and (place := (line["topic"], line["partition"], line["offset"])) not in dead:
+    """What is no fact is a dead letter, and nothing else is."""
+    dead = {_where(line): line for line in history.dead}
+    no_facts = {_where(line): line for line in history.planted if not line["is_fact"]}
+    for place, line in no_facts.items():
+        if place not in dead:
             yield Anomaly(Kind.LOST, f"{place}", f"{line['what']} did not become a dead letter")
+    if any(line["what"] == COULD_NOT_PLANT for line in history.nemesis):
+        return  # what was sent may be there, and where is not known
+    for place, line in dead.items():
+        if place not in no_facts:
+            yield Anomaly(Kind.PHANTOM, f"{place}", f"became a dead letter: {line['reason']}")
+
+
+def _where(line: Line) -> tuple[str, int, int]:
+    return line["topic"], line["partition"], line["offset"]
 
 
 def _facts(history: History) -> list[Line]:
