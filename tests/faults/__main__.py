@@ -19,11 +19,15 @@ from rich.table import Table
 from deploy.local.failures import Unavailable
 from tests.faults.anomaly import Anomaly, Kind
 from tests.faults.ground import Ground, Layout, laid_out
+from tests.faults.load import NotAnswered
 from tests.faults.nemesis import FAULTS
 from tests.faults.nemesis.fault import Fault
 from tests.faults.run import Result, run
 
 console = Console()
+
+INTERRUPTED = 130
+"""The exit code of what somebody ended at the terminal: 128 and the number of the signal."""
 
 
 class Grounds:
@@ -66,15 +70,31 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     folder = given.histories or Path(tempfile.mkdtemp(prefix="praxis-histories-"))
     kinds = [FAULTS[name] for name in given.names or FAULTS]
-    results = strike_all(kinds, range(given.first, given.first + given.seeds), folder)
+    results, is_interrupted = list[Result](), False
+    try:
+        strike_all(kinds, range(given.first, given.first + given.seeds), folder, results)
+    except KeyboardInterrupt:  # what was run until then may have taken hours
+        is_interrupted = True
     console.print(table(results))
     console.print(f"Histories: {folder}")
-    return 1 if any(result.anomalies for result in results) else 0
+    if is_interrupted:
+        console.print("Interrupted: the runs after these were not made, and their engines are stopped")
+        return INTERRUPTED
+    return verdict(results)
 
 
-def strike_all(kinds: Iterable[type[Fault]], seeds: Iterable[int], folder: Path) -> list[Result]:
-    """Each fault with each seed, one after the other."""
-    grounds, results = Grounds(), list[Result]()
+def verdict(results: Sequence[Result]) -> int:
+    """The exit code; says where less was struck than was to be."""
+    if missed := [f"{result.missed} of {result.fault} {result.seed}" for result in results if result.missed]:
+        console.print(
+            f"Strikes were missed, so these faults were tried only in part: {', '.join(missed)}", markup=False
+        )
+    return 1 if missed or any(result.anomalies for result in results) else 0
+
+
+def strike_all(kinds: Iterable[type[Fault]], seeds: Iterable[int], folder: Path, results: list[Result]) -> None:
+    """Each fault with each seed, one after the other; what came of each is put to the results at once."""
+    grounds = Grounds()
     try:
         for kind in sorted(kinds, key=lambda kind: str(kind.layout)):
             try:
@@ -86,7 +106,6 @@ def strike_all(kinds: Iterable[type[Fault]], seeds: Iterable[int], folder: Path)
                 console.print(f"SKIPPED: {kind.name}: {failure}", markup=False)
     finally:
         grounds.close()
-    return results
 
 
 def _strike(grounds: Grounds, fault: Fault, folder: Path) -> Result:
@@ -97,7 +116,8 @@ def _strike(grounds: Grounds, fault: Fault, folder: Path) -> Result:
     except Unavailable:
         raise
     except Exception as problem:  # hours of other runs are not to be lost for it
-        console.print_exception()
+        if not isinstance(problem, NotAnswered):  # which says all by itself
+            console.print_exception()
         result = broke_off(fault, of_its_own, problem)
     console.print(
         f"{fault.name} {fault.seed}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "

@@ -50,7 +50,7 @@ def days_of(facts: Iterable[dict[str, Any]]) -> list[str]:
 
 def community_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
     """The figures of one community at the end of a day, from all facts in its streams."""
-    people, convenings = one_each(_people(facts)), _convenings(facts)
+    people, convenings = one_each(people_in(facts)), convenings_in(facts)
     counted: Counter[tuple[str, str]] = Counter()
     for person in people.values():
         _count_member(counted, person, day)
@@ -104,39 +104,7 @@ def innovation_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
     return {place: value for place, value in counted.items() if value}
 
 
-def kept(facts: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What the records of one community's people and convenings say, by the record's id."""
-    records: dict[str, Any] = {}
-    for line in facts:
-        community = line["stream"].partition(".")[2]
-        break
-    else:
-        return {}
-    for id, person in _people(facts).items():
-        records[f"participation/{community}/{id}"] = {
-            "memberships": [
-                [one["role"], one["how"], one["joined_on"], one.get("left_on")] for one in person.memberships
-            ],
-            "completed_on": person.completed,
-            "affiliations": sorted(
-                [id, one.get("began_on"), one.get("ended_on"), one.get("organisation_id")]
-                for id, one in person.affiliations.items()
-            ),
-            "registered": {
-                convening: [[one["from"], one.get("until")] for one in registrations]
-                for convening, registrations in person.registrations.items()
-            },
-            "attended": person.attended,
-            "merged": [person.merged_into, sorted(person.merged_from)],
-            "erased_on": person.erased,
-        }
-    for id, convening in _convenings(facts).items():
-        dates = [convening.get("held"), convening.get("cancelled"), convening.get("taken", False)]
-        records[f"convening/{community}/{id}"] = dates
-    return records
-
-
-def _people(facts: Sequence[dict[str, Any]]) -> dict[str, Person]:
+def people_in(facts: Sequence[dict[str, Any]]) -> dict[str, Person]:
     people: dict[str, Person] = {}
     for line in in_order(facts):
         data = line["data"]
@@ -196,7 +164,7 @@ def one_each(people: Mapping[str, Person]) -> dict[str, Person]:
     return ones
 
 
-def _convenings(facts: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+def convenings_in(facts: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
     convenings: dict[str, dict[str, Any]] = {}
     for line in in_order(facts):
         data = line["data"]
@@ -206,6 +174,7 @@ def _convenings(facts: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
         match named(line):
             case "convening-scheduled":
                 convening["by_members"] = data.get("called_by_members")
+                convening |= {name: data[name] for name in ("title", "scheduled_on")}
             case "convening-held":
                 convening["held"] = data["held_on"]
             case "convening-cancelled":

@@ -70,6 +70,7 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
         await observed.observe(client, system.kafka, since, name, history)
     except BaseException as problem:  # also if somebody interrupts it
         history.note(BROKE_OFF, why=repr(problem))
+        _keep_logs(ground, folder)
         raise
     finally:
         supervising.cancel()
@@ -78,12 +79,17 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
         await client.close()
         history.save(folder)
     anomalies = check(history)
-    if anomalies:  # of all runs in this system so far
-        shutil.copytree(system.home / "logs", folder / "logs", dirs_exist_ok=True)
+    if anomalies:
+        _keep_logs(ground, folder)
     gap = longest_without_progress(history)
     return Result(
         fault.name, fault.seed, folder, len(history.acknowledged()), anomalies, gap, len(history.missed()), caught_up
     )
+
+
+def _keep_logs(ground: Ground, folder: Path) -> None:
+    """Of all runs in this system so far."""
+    shutil.copytree(ground.system.home / "logs", folder / "logs", dirs_exist_ok=True)
 
 
 def longest_without_progress(history: History) -> float:

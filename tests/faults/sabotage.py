@@ -44,7 +44,9 @@ class Mistake:
 
 
 SINK, RELAY, WRITER = "shared/reading/sink.py", "shared/writing/relay.py", "shared/writing/writer.py"
-MONGO = "shared/mongo.py"
+MONGO, LEDGER, IDENTITY = "shared/mongo.py", "shared/writing/ledger.py", "services/membership/domain/identity.py"
+LOSING = "LOSING = timedelta(milliseconds=100)\n"
+DECIDING = '        failpoints.reached("writer.deciding", envelope.idempotency_key)\n'
 MATCHED = '                {"_id": partition.number, "next": partition.stored, "settled": partition.settled},\n'
 MOVED = '{"$set": {"next": following, '
 
@@ -261,6 +263,131 @@ MISTAKES = (
         "what is of one person under another id is not looked for when their sums change",
         [Change("services/metrics/fold.py", "with_them(further) - held.keys()", "set[str]()")],
         [("merge-and-erase", 0), ("merge-and-erase", 1)],
+    ),
+    Mistake(
+        "wedged",
+        "a writer carries out no batch any more after a while, and says nothing",
+        [
+            Change(
+                WRITER,
+                "                if batch:\n",
+                "                WEDGED.append(len(batch))\n"
+                "                if len(WEDGED) > 130:\n"
+                "                    await asyncio.sleep(1e6)\n"
+                "                if batch:\n",
+            ),
+            Change(WRITER, LOSING, f"WEDGED: list[int] = []\n{LOSING}"),
+        ],
+        [("nothing", 0)],
+    ),
+    Mistake(
+        "refused-falsely",
+        "now and then somebody is no member, and a community not on record",
+        [
+            Change(
+                WRITER,
+                DECIDING,
+                f"{DECIDING}"
+                "        if type(pending.command).__name__ in FALSELY and time.time() % 1 < 0.3:\n"
+                '            raise NotFound("No such community is on record")\n',
+            ),
+            Change(WRITER, LOSING, f'FALSELY = ("Join", "Leave", "Schedule")\n{LOSING}'),
+            Change(WRITER, "import asyncio\n", "import asyncio\nimport time\n"),
+            Change(
+                WRITER, "from shared.refusals import KeyReused,", "from shared.refusals import NotFound, KeyReused,"
+            ),
+        ],
+        [("nothing", 0)],
+    ),
+    Mistake(
+        "never-shown",
+        "whoever reads what they wrote is told to come again, for ever",
+        [
+            Change(
+                "services/gateway/holdings.py",
+                "        if after and (missing := await self._until_seen(after)):\n            raise NotSeenYet(missing)\n",
+                "        if after:\n            raise NotSeenYet(after)\n",
+            )
+        ],
+        [("nothing", 0)],
+    ),
+    Mistake(
+        "buried-alive",
+        "every third fact of a stream is folded, and made a dead letter too",
+        [
+            Change(
+                SINK,
+                "                    fresh.append(fact)\n",
+                "                    fresh.append(fact)\n"
+                "                    if fact.version % 3 == 0:\n"
+                '                        letters.append(DeadLetter(record, "it is the third", None))\n',
+            )
+        ],
+        [("nothing", 0)],
+    ),
+    Mistake(
+        "uncommitted-read",
+        "metrics reads what stands on the topics of transactions that were given up",
+        [
+            Change(
+                "services/metrics/stream.py",
+                '_isolation_level = "read_committed"',
+                '_isolation_level = "read_uncommitted"',
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
+        "not-forgotten",
+        "an erasure deletes the e-mail alone",
+        [Change(IDENTITY, 'update={"name": None, "email": None, "reference": None}', 'update={"email": None}')],
+        [("merge-and-erase", 0)],
+    ),
+    Mistake(
+        "earlier-not-forgotten",
+        "an erasure leaves the words of those who were merged into the person",
+        [Change(IDENTITY, "tuple(_without_words(one) for one in situation.earlier)", "situation.earlier")],
+        [("merge-and-erase", 0)],
+    ),
+    Mistake(
+        "receipts-kept",
+        "an erasure leaves the receipts that name the person",
+        [Change(WRITER, "        for name, values in self.forgotten:\n", "        for name, values in ():\n")],
+        [("merge-and-erase", 0)],
+    ),
+    Mistake(
+        "merged-in-vain",
+        "references of somebody who was merged do not lead to the id that goes on",
+        [Change(IDENTITY, "                references=_led_to(into.key, situation.references),\n", "")],
+        [("merge-and-erase", 0)],
+    ),
+    Mistake(
+        "not-on-their-record",
+        "the record of a person does not say that they were erased; those of what they did in communities do",
+        [
+            Change(
+                "services/metrics/projections/participation.py",
+                "            return replace(record, merged_into=into)\n"
+                "        case PersonErased(erased_on=on):\n"
+                "            return replace(record, erased_on=on.last_day)\n",
+                "            return replace(record, merged_into=into)\n"
+                "        case PersonErased(erased_on=on):\n"
+                "            return record\n",
+            )
+        ],
+        [("merge-and-erase", 0)],
+    ),
+    Mistake(
+        "another-body",
+        "what is relayed says another thing than what is on record",
+        [
+            Change(
+                LEDGER,
+                '        "value": message.value,\n',
+                """        "value": message.value.replace(b'"minutes":60', b'"minutes":59'),\n""",
+            )
+        ],
+        [("nothing", 0)],
     ),
 )
 

@@ -8,8 +8,9 @@ import pytest
 
 from tests.faults.anomaly import Kind
 from tests.faults.check import check
+from tests.faults.checks.answering import SHOWN
 from tests.faults.commands import fact
-from tests.faults.history import History, Line
+from tests.faults.history import History, Line, digest
 
 COMMUNITY = "membership/community.a"
 
@@ -45,7 +46,8 @@ def _follows(history: History, made: Line, version: int) -> None:
     history.commands.append(_command([made], "acknowledged", [position]))
     event = {**made, "version": version, "id": f"id-{version}"}
     history.events.append(event)
-    history.kafka.append({**event, "topic": "membership.events", "partition": 0, "offset": version})
+    place = {"topic": "membership.events", "partition": 0, "offset": version}
+    history.kafka.append({**event, **place, "digest": digest(event["data"])})
     history.records.append({"id": f"record-{version}", "scope": "community.a", "positions": [position]})
 
 
@@ -195,8 +197,62 @@ def test_who_is_told_to_come_again_has_read_nothing_stale() -> None:
     assert check(history) == []
 
 
+def _never_read(history: History) -> None:
+    history.reads.append({**READ, "status": 503, "given_up": True, "tries": 9})
+
+
+def _never_answered(history: History) -> None:
+    history.commands[-1] |= {"given_up": True, "statuses": [503, None]}
+
+
+def _nobody_was_answered(history: History) -> None:
+    for part in (history.events, history.kafka, history.records, history.sums, history.heads, history.commands):
+        part.clear()
+
+
+def _nobody_reads(history: History) -> None:
+    shows = {"community": "a", "counts": "responses"}
+    showing = _command([], "acknowledged", [])
+    history.commands += [{**showing, "call": {**showing["call"], "shows": shows}}] * SHOWN
+
+
+def _carried_as_another_type(history: History) -> None:
+    history.kafka[0]["type"] = "praxis.community-closed.v1"
+
+
+def _carried_with_another_body(history: History) -> None:
+    history.kafka[0]["digest"] = digest({"title": "B"})
+
+
+def _buried_without_need(history: History) -> None:
+    history.dead.append({"topic": "membership.events", "partition": 0, "offset": 2, "reason": "it is broken"})
+
+
+def test_what_a_planting_left_that_failed_may_be_buried() -> None:
+    history = a_history()
+    _buried_without_need(history)
+    history.miss("could not plant", reason="no broker")
+    assert check(history) == []
+
+
+def test_a_run_that_broke_off_is_not_taken_for_one_that_lost_all() -> None:
+    history = a_history()
+    history.events.clear()
+    history.note("broke off", why="nobody answered")
+    assert [anomaly.kind for anomaly in check(history)] == [Kind.STUCK]
+
+
 def _never_quiet(history: History) -> None:
     history.note("never quiet", still="2 messages in the outbox of membership")
+
+
+def test_a_history_of_an_earlier_release_is_checked_too(tmp_path: Path) -> None:
+    history = a_history()
+    for line in history.kafka:
+        del line["digest"]
+    history.save(tmp_path)
+    (tmp_path / "words.jsonl").unlink()
+    assert check(History.load(tmp_path)) == []
 
 
 def test_a_history_is_checked_again_from_its_folder(tmp_path: Path) -> None:
@@ -322,6 +378,13 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_never_quiet, Kind.STUCK),
         (_not_there_yet, Kind.STALE),
         (_read_fails, Kind.FAILED),
+        (_never_read, Kind.STUCK),
+        (_never_answered, Kind.STUCK),
+        (_nobody_was_answered, Kind.STUCK),
+        (_nobody_reads, Kind.STUCK),
+        (_carried_as_another_type, Kind.PHANTOM),
+        (_carried_with_another_body, Kind.PHANTOM),
+        (_buried_without_need, Kind.PHANTOM),
     ],
 )
 def test_what_is_wrong_is_called_by_its_name(wrong: Callable[[History], None], kind: Kind) -> None:

@@ -2,11 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from typing import Any
 
 from tests.faults.anomaly import Anomaly, Kind, position_of, short, versions_of
 from tests.faults.history import COULD_NOT_PLANT, History, Line
-from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, kept, named
+from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, named
+from tests.faults.records import filled, kept
 
 
 def folded(history: History) -> Iterator[Anomaly]:
@@ -34,19 +34,21 @@ def seen(history: History) -> Iterator[Anomaly]:
 
 
 def kept_as_said(history: History) -> Iterator[Anomaly]:
-    """The records of people and convenings say what their facts say."""
-    of_community: defaultdict[str, list[Line]] = defaultdict(list)
+    """The records say what their facts say."""
+    of_scope: defaultdict[str, list[Line]] = defaultdict(list)
     for line in _facts(history):
-        if "/community." in line["stream"]:
-            of_community[line["stream"].partition("/")[2]].append(line)
+        of_scope[line["stream"].partition("/")[2]].append(line)
     for record in history.records:
         if "seen" in record and record["seen"] != (last := _last(record["positions"])):
             yield Anomaly(Kind.WRONG, record["id"], f"it has seen {record['seen']}, and its facts are up to {last}")
-    held = {record["id"]: _said(record) for record in history.records if "value" in record}
-    for facts in of_community.values():
-        for id, said in kept(facts).items():
-            if id in held and held[id] != said:
-                yield Anomaly(Kind.WRONG, id, f"it says {_unlike(held[id], said)}")
+    values = {record["id"]: record["value"] for record in history.records if "value" in record}
+    for scope, facts in of_scope.items():
+        for id, expected in kept(scope, facts).items():
+            held = filled(values.get(id, expected))
+            unlike = [name for name in sorted(held.keys() | expected.keys()) if held.get(name) != expected.get(name)]
+            if unlike:
+                what = "; ".join(f"{name} {held.get(name)}, not {expected.get(name)}" for name in unlike)
+                yield Anomaly(Kind.WRONG, id, f"it says {what}"[:400])
 
 
 def counted(history: History) -> Iterator[Anomaly]:
@@ -68,8 +70,8 @@ def counted(history: History) -> Iterator[Anomaly]:
 
 
 def read(history: History) -> Iterator[Anomaly]:
-    """A read with `Praxis-After` shows what it builds on. It may be told to come again (503) or not be answered, but not
-    when all has run again for long.
+    """A read with `Praxis-After` shows what it builds on, or is told to come again (503), or not answered; but
+    at last it is shown.
     """
     for read in history.reads:
         after = f"after {', '.join(read['after'])}"
@@ -125,41 +127,6 @@ def _last(positions: Sequence[str]) -> dict[str, int]:
         topic = stream.partition("/")[0]
         last[topic] = max(int(version), last.get(topic, 0))
     return last
-
-
-def _said(record: Line) -> Any:
-    """The part of a record's value that is counted once more."""
-    value = record["value"]
-    match record["kind"]:
-        case "participation":
-            return {
-                "memberships": [
-                    [one["role"], one["how"], one["joined_on"], one.get("left_on")]
-                    for one in value.get("memberships", ())
-                ],
-                "completed_on": value.get("completed_on"),
-                "affiliations": sorted(
-                    [one["affiliation_id"], *(one.get(name) for name in ("began_on", "ended_on", "organisation_id"))]
-                    for one in value.get("affiliations", ())
-                ),
-                "registered": {
-                    convening: [[one["registered_on"], one.get("withdrawn_on")] for one in registrations]
-                    for convening, registrations in value.get("registered", {}).items()
-                },
-                "attended": value.get("attended", {}),
-                "merged": [value.get("merged_into"), sorted(value.get("merged_from", ()))],
-                "erased_on": value.get("erased_on"),
-            }
-        case "convening":
-            return [value.get("held_on"), value.get("cancelled_on"), value.get("attendance_known", False)]
-        case _:
-            return None
-
-
-def _unlike(held: Any, said: Any) -> str:
-    if isinstance(held, dict) and isinstance(said, dict):
-        return "; ".join(f"{name} {held[name]}, not {said[name]}" for name in said if held[name] != said[name])[:400]
-    return f"{held}, not {said}"
 
 
 def _nothing(facts: Sequence[Line], day: str) -> Figures:
