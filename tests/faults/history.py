@@ -99,7 +99,7 @@ def digest(body: Any) -> str:
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def counted(statuses: Iterable[int | None]) -> str:
+def how_often(statuses: Iterable[int | None]) -> str:
     """How often something was answered, and how."""
     return ", ".join(f"{count} times {status or 'nothing'}" for status, count in Counter(statuses).items())
 

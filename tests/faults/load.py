@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from tests.faults.commands import LAST_DAY, Call, Script, World, crossing
-from tests.faults.history import History, Line, counted
+from tests.faults.history import History, Line, how_often
 
 ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
 PAUSE_S, READ_AGAIN_S = 0.2, 0.5
@@ -33,7 +33,7 @@ class NotAnswered(Exception):
     """The run cannot go on without an answer to these."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
-        told = (f"{line['call']['method']} {line['call']['path']} ({counted(line['statuses'])})" for line in lines)
+        told = (f"{line['call']['method']} {line['call']['path']} ({how_often(line['statuses'])})" for line in lines)
         super().__init__(f"not answered in {WITHOUT_WHICH_NOTHING_S:.0f} s: {'; '.join(told)}")
 
 

@@ -14,13 +14,13 @@ import pytest
 from deploy.local.settings import REPOSITORY
 from tests.engines import skipped_where_unavailable
 from tests.faults.ground import Ground, Layout, laid_out
+from tests.faults.mistakes import MISTAKES, Mistake, applied
 from tests.faults.nemesis.engines import KafkaKilled
 from tests.faults.nemesis.fault import Fault
 from tests.faults.nemesis.services import KillAtPoints
 from tests.faults.nemesis.workers import OnlyAnotherTopic
 from tests.faults.nemesis.writers import FailingCommand, UnknownCommit
 from tests.faults.run import run
-from tests.faults.sabotage import MISTAKES, Mistake, applied
 
 
 class KillInTheFold(KillAtPoints):

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.faults.anomaly import Anomaly, Kind
-from tests.faults.history import History, Line, counted
+from tests.faults.history import History, Line, how_often
 from tests.faults.recompute import named
 
 SHOWN = 100
@@ -17,7 +17,7 @@ def answered(history: History) -> Iterator[Anomaly]:
     """Once all runs again, every command is answered that its client did not leave alone; and there were some."""
     for command in history.commands:
         if command.get("given_up"):
-            what = f"was never answered although all had run again for long: {counted(command['statuses'])}"
+            what = f"was never answered although all had run again for long: {how_often(command['statuses'])}"
             yield Anomaly(Kind.STUCK, _where(command), what)
     acknowledged = history.acknowledged()
     if not acknowledged:
