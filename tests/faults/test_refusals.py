@@ -79,7 +79,20 @@ def _numbered(events: tuple[Line, ...]) -> list[Line]:
         ([erased], [ERASED]),
         ([merged_into_erased], [ERASED]),
     ],
-    ids=str,
+    ids=[
+        "never joined",
+        "joining unheard of",
+        "joined meanwhile",
+        "left before",
+        "leaving unheard of",
+        "no affiliation began",
+        "never registered",
+        "withdrawn before",
+        "registered lately",
+        "merged",
+        "erased",
+        "merged into somebody erased",
+    ],
 )
 def test_what_is_refused_for_what_is_on_record_is_refused_rightly(commands: list[Line], events: list[Line]) -> None:
     assert falsely(commands, *events) == set()
@@ -102,7 +115,21 @@ def test_what_is_refused_for_what_is_on_record_is_refused_rightly(commands: list
         ([answered(MEMBER, None, "no-such-community")], []),
         ([{**merged, "refusal": {}}], [MERGED]),
     ],
-    ids=str,
+    ids=[
+        "joined",
+        "not left",
+        "nobody left",
+        "affiliation began",
+        "registered",
+        "known for long",
+        "unknown to their own service",
+        "not merged",
+        "merged into another",
+        "merged, not erased",
+        "ends what had begun",
+        "a kind of no cause",
+        "no kind at all",
+    ],
 )
 def test_what_nothing_on_record_speaks_against_is_refused_falsely(commands: list[Line], events: list[Line]) -> None:
     assert falsely(commands, *events) == {Kind.REFUSED}
