@@ -1,4 +1,5 @@
-"""The long version: every fault with many seeds, and a table of what came of it.
+"""The long version: every fault with many seeds, and a table of what came of it. It fails where something was wrong, or
+less was struck than was to be.
 
 python -m tests.faults [--seeds 20] [--first 0] [--histories FOLDER] [NAME …]
 """
