@@ -152,8 +152,9 @@ class Watching:
         return problem
 
     def _judge(self, lag: Offsets, folded: Offsets, watchdog: Watchdog) -> None:
-        """`lag` is of what can be read. One that has no partitions may have lost them for good: it looks at all, at which others work as well. One
-        that stands still for its dead letters is somebody else's business, its others are not.
+        """`lag` is of what can be read. One that has no partitions may have lost them for good: it looks at all, at
+        which others work as well. One that stands still for its dead letters is somebody else's business, its others
+        are not.
         """
         concerned = [place for place in self._stream.places or folded if place.partition not in self._worker.halted]
         of_mine = [place for place in lag if place in concerned]
