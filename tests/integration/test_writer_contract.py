@@ -5,9 +5,11 @@ import itertools
 import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
+from pymongo import MongoClient
 from ulid import ULID
 
 from services.membership.domain.communities import (
@@ -286,3 +288,27 @@ async def test_a_join_and_an_affiliation_at_once_leave_nothing_out(subject: Subj
         streams.get(place.stream.id, []).append(fact)
     for facts in streams.values():
         assert sorted(type(fact).__name__ for fact in facts) == ["AffiliationBegan", "CommunityFounded", "MemberJoined"]
+
+
+async def test_who_decides_from_what_somebody_else_changes_meanwhile_decides_again(mongo: str) -> None:
+    decided = 0
+
+    def decide(command: Any, situation: Any) -> Sequence[Any]:
+        nonlocal decided
+        decided += 1
+        if decided == 1:  # another process writes to the person, whom this command only looks at
+            with MongoClient[dict[str, Any]](mongo) as other:
+                head = other[db.name].streams.update_one({"_id": f"membership/person.{ANNA}"}, {"$inc": {"touched": 1}})
+                assert head.matched_count
+        return memberships.decide(command, situation)
+
+    async with replicas(mongo, 1) as (writers, db):
+        subject = OnMongo(writers, db)
+        await found(subject, "rehabilitation")
+        await register(subject)
+        member = ("rehabilitation", ANNA)
+        await write(subject, memberships, member, join())
+        await write(subject, memberships, member, Leave(left_on=on("2019-03-01")))
+        again = Join(role=Role.MEMBER, joined_on=on("2019-04-01"))
+        await write(subject, replace(memberships, decide=decide), member, again)
+    assert decided == 2, "it lost the race"
