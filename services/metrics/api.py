@@ -62,7 +62,9 @@ class SettledView(BaseModel):
 
 class DeadLetterView(BaseModel):
     id: str
-    state: Literal["waiting", "replayed", "discarded"]
+    state: Literal["waiting", "folded", "replayed", "discarded"] = Field(
+        description="Folded, it was understood by a rebuild, and nobody has settled it."
+    )
     missing: bool = Field(
         description="Its version is missing: figures that would count it say that they are incomplete."
     )
@@ -72,7 +74,7 @@ class DeadLetterView(BaseModel):
     offset: int
     reason: str
     buried_at: datetime
-    folded: bool = Field(description="Whether the figures have its fact from here, by a replay.")
+    folded: bool = Field(description="Whether the figures have its fact from here, by a replay or a rebuild.")
     replayed: SettledView | None
     discarded: SettledView | None
 
@@ -144,7 +146,7 @@ async def replay(letters: Kept, id: str, decision: Decision) -> Replayed:
 
 @router.post("/{id}/discard")
 async def discard(letters: Kept, id: str, decision: Discard) -> DeadLetterView:
-    """Do without it: its version is no longer missing. One that was replayed stays folded until a rebuild."""
+    """Do without it: its version is no longer missing. One that was folded stays so until a rebuild."""
     await letters.discard(id, decision.settled())
     return DeadLetterView.of(await letters.letter(id))
 
@@ -153,7 +155,7 @@ def _told(listed: Listed) -> dict[str, object]:
     letter = listed.letter
     return {
         "id": letter.id,
-        "state": "discarded" if letter.discarded else "replayed" if letter.replayed else "waiting",
+        "state": _state(listed),
         "missing": listed.missing,
         "folded": listed.folded,
         "position": letter.position and str(letter.position),
@@ -165,6 +167,14 @@ def _told(listed: Listed) -> dict[str, object]:
         "replayed": letter.replayed and letter.replayed._asdict(),
         "discarded": letter.discarded and letter.discarded._asdict(),
     }
+
+
+def _state(listed: Listed) -> str:
+    if listed.letter.discarded:
+        return "discarded"
+    if listed.letter.replayed:
+        return "replayed"
+    return "folded" if listed.folded else "waiting"
 
 
 def _text(value: bytes | None) -> str | None:

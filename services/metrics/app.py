@@ -38,6 +38,7 @@ class Processor:
         self.client = connect(settings.mongo)
         self.db = self.client[settings.database]
         self.current = CurrentBuild(self.db, self._sink)
+        self.stream: Stream | None = None
         self.worker: Worker | None = None
         self.relay: Relay | None = None
         self.watching: Watching | None = None
@@ -49,7 +50,7 @@ class Processor:
         topics = [*sources, *map(dead_topic, sources)]
         await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
         await until_done(self._prepare)
-        stream = Stream(settings, self.current)
+        stream = self.stream = Stream(settings, self.current)
         worker = self.worker = Worker(stream, self.current)
         self.waits_for = "partitions to be assigned"
         committed = asyncio.Event()
@@ -91,7 +92,8 @@ class Processor:
 
     async def check(self) -> str | None:
         return (
-            self.waits_for
+            (self.stream.problem if self.stream else None)
+            or self.waits_for
             or (self.worker.stopped if self.worker else None)
             or (self.watching.problem if self.watching else None)
             or (self.relay.last_failure if self.relay else None)

@@ -7,6 +7,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 
 import structlog
@@ -47,11 +48,22 @@ class Beside:
     """Folds into the sink of build `new` what build `old` has folded."""
 
     def __init__(
-        self, bootstrap: str, db: Database, old: Build, sink: Sink, partitions: int, *, new_topics: bool = False
+        self,
+        bootstrap: str,
+        db: Database,
+        old: Build,
+        sink: Sink,
+        partitions: int,
+        say_away: Callable[[Exception], None],
+        *,
+        new_topics: bool = False,
     ) -> None:
-        """`new_topics`: the offsets of the old build are those of topics that are gone, so read all there is."""
+        """`say_away` is told each time that Kafka or MongoDB is found away.
+
+        `new_topics`: the offsets of the old build are those of topics that are gone, so read all there is.
+        """
         self._bootstrap, self._db, self._old, self._sink = bootstrap, db, old, sink
-        self._partitions, self._new_topics = partitions, new_topics
+        self._partitions, self._say_away, self._new_topics = partitions, say_away, new_topics
         self._next: dict[TopicPartition, int] = {}
         self._bounds: dict[TopicPartition, int] = {}
         self._stays: Offsets = {}
@@ -61,6 +73,7 @@ class Beside:
         """What is being folded: one batch of a partition number at a time, several partition numbers at once."""
         self._looked = float("-inf")
         self._moved = asyncio.Event()
+        self._read: set[str] | None = None
         self.facts = 0
         """Records folded by this process."""
 
@@ -92,8 +105,16 @@ class Beside:
                 await by_its_name(self._follow())
             except AWAY as problem:
                 log.warning("rebuild.began_again", reason=repr(problem))
+                self._say_away(problem)
             pause = FIRST_PAUSE_S if self.facts > before else min(pause * 2, LONGEST_PAUSE_S)
             await asyncio.sleep(pause)
+
+    def mark(self) -> AbstractSet[str]:
+        """The streams of the records that are folded from now on: it grows. The old build folds nothing of others from
+        the topics, as none is folded here before it has been there.
+        """
+        self._read = set()
+        return self._read
 
     async def stay(self, numbers: Iterable[int], offsets: Offsets | None) -> None:
         """Come to these offsets in some partition numbers, and stay there until it may go on.
@@ -198,6 +219,8 @@ class Beside:
         return folded
 
     async def _put(self, consumer: AIOKafkaConsumer, number: int, batch: Batch) -> None:
+        if self._read is not None:
+            self._read |= _streams(batch)
         try:
             await self._sink.put(number, batch)
         except BeginsBeyond as beyond:
@@ -220,6 +243,12 @@ class Beside:
             self._next[place] = outcome.next[topic_of(place)]
             self._came.pop(place, None)
             consumer.seek(place, self._next[place])
+
+
+def _streams(batch: Batch) -> set[str]:
+    """Those that stand under the keys of records: whatever else a record says, a fact of another stream is none."""
+    records = ((topic, record.key) for topic, records in batch.items() for record in records)
+    return {f"{topic}/{key.decode(errors='replace')}" for topic, key in records if key is not None}
 
 
 def _require_read_by_current(documents: Iterable[Document], log: Log) -> None:

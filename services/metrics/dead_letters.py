@@ -3,6 +3,7 @@ transaction that moves the offset past them.
 """
 
 import hashlib
+from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,8 +23,6 @@ from shared.writing.ledger import outgoing
 
 log = structlog.get_logger(__name__)
 
-WAITING: Document = {"replayed": None, "discarded": None}
-"""Those that nobody has settled yet."""
 KEPT_BYTES = 1024 * 1024
 """Of a letter's key, value and headers, each: what a topic takes at most, unless it was compressed on its way."""
 HEADER_BYTES = 32
@@ -90,7 +89,9 @@ class Letter:
     replayed: Settled | None = None
     discarded: Settled | None = None
     folded_in: tuple[int, ...] | None = None
-    """The builds into which its fact came from here; None where an earlier release replayed it, which did not say."""
+    """The builds into which its fact came from here, by a replay or by a rebuild that understood it; None where that is
+    not known: nobody did, or an earlier release replayed it.
+    """
     displaced_in: tuple[int, ...] = ()
     """The builds in which another fact stands in its place."""
 
@@ -179,6 +180,7 @@ def dead_topic(topic: str) -> str:
 async def prepare(db: Database) -> None:
     await db.dead_letters.create_index([("partition", ASCENDING), ("nth", ASCENDING)])
     await db.dead_letters.create_index("position")
+    await db.dead_letters.create_index([("topic", ASCENDING), ("partition", ASCENDING), ("offset", ASCENDING)])
     await db.outbox.create_index("topic")
 
 
@@ -187,9 +189,18 @@ async def discarded(db: Database) -> Discards:
     return Discards([document["_id"] async for document in found])
 
 
+def waiting(build: Build) -> Document:
+    """Those that nobody has settled yet, and that were not folded into a build."""
+    return {"replayed": None, "discarded": None, "folded_in": {"$ne": build.number}}
+
+
 def folded_in(build: Build) -> Document:
-    """Those that a replay folded into a build."""
-    return {"replayed": {"$ne": None}, "$or": [{"folded_in": build.number}, {"folded_in": {"$exists": False}}]}
+    """Those that were folded into a build: by a replay, or by a rebuild that understood them."""
+    return {"$or": [{"folded_in": build.number}, _BY_AN_EARLIER_RELEASE]}
+
+
+_BY_AN_EARLIER_RELEASE: Document = {"replayed": {"$ne": None}, "folded_in": {"$exists": False}}
+"""Those that were replayed, it was not said into which build."""
 
 
 def kept_in(build: Build) -> Document:
@@ -211,6 +222,14 @@ async def claimed(db: Database, which: Document) -> set[Position]:
     return found
 
 
+async def streams_of(db: Database, which: Document) -> set[str]:
+    """The streams of which some letters are, as they claim, whether this release understands them or not."""
+    found = {str(position.stream) for position in await claimed(db, which)}
+    async for document in db.dead_letters.find({**which, "position": {"$ne": None}}, {"position": 1}):
+        found.add(document["position"].rpartition("@")[0])
+    return found
+
+
 async def given_up(db: Database, as_of: Session | None = None) -> list[Position]:
     """The versions that nobody waits for: where a letter was discarded, and none stands that was not.
 
@@ -223,6 +242,28 @@ async def given_up(db: Database, as_of: Session | None = None) -> list[Position]
     ]
     found = await db.dead_letters.aggregate(stages, session=as_of)
     return [Position.parse(document["_id"]) async for document in found]
+
+
+async def note_folded(unit: Unit, records: Sequence[Record], *, builds: tuple[Build, Build]) -> None:
+    """Note on the letters of records that a rebuild folds, since it understands them, that it did.
+
+    `builds` are the one that is read and the one that is written.
+    """
+    offsets = defaultdict[str, list[int]](list)
+    for record in records:
+        offsets[record.topic].append(record.offset)
+    spans = [{"topic": topic, "offset": {"$gte": at[0], "$lte": at[-1]}} for topic, at in offsets.items()]
+    there = {"partition": unit.partition.number, "$or": spans}
+    letters = unit.db.dead_letters.find(there, {"topic": 1, "offset": 1}, session=unit.session)
+    ids = {one["_id"]: (one["topic"], one["offset"]) async for one in letters}
+    places = set(ids.values())
+    here = [record for record in records if (record.topic, record.offset) in places]
+    if these := [id for id in map(letter_id, here) if id in ids]:
+        old, new = (build.number for build in builds)
+        unsaid, said = {"_id": {"$in": these}, **_BY_AN_EARLIER_RELEASE}, {"$set": {"folded_in": [old]}}
+        await unit.db.dead_letters.update_many(unsaid, said, session=unit.session)
+        folded = {"$addToSet": {"folded_in": new}}
+        await unit.db.dead_letters.update_many({"_id": {"$in": these}}, folded, session=unit.session)
 
 
 async def bury(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUAL, build: Build = FIRST) -> None:
@@ -248,7 +289,7 @@ async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUA
     """
     now = datetime.now(UTC)
     kept = {Letter.of(letter, now): _nth(letter.record, unit.partition.next) for letter in letters}
-    await _check(unit, kept, limit)
+    await _check(unit, kept, limit, build)
     displaced = {letter_id(letter.record) for letter in letters if letter.is_displaced}
     writes = [
         UpdateOne(
@@ -265,7 +306,7 @@ async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUA
     await unit.db.dead_letters.bulk_write(writes, ordered=False, session=unit.session)
 
 
-async def _check(unit: Unit, letters: Mapping[Letter, int], limit: Limit) -> None:
+async def _check(unit: Unit, letters: Mapping[Letter, int], limit: Limit, build: Build) -> None:
     """Settled ones do not count, so that whoever settles them lets the reader go on."""
     last, newest = max((nth, letter.reason) for letter, nth in letters.items())
     begin = last - limit.of_last
@@ -274,7 +315,7 @@ async def _check(unit: Unit, letters: Mapping[Letter, int], limit: Limit) -> Non
             "partition": unit.partition.number,
             "nth": {"$gt": begin, "$lte": last},
             "_id": {"$nin": [letter.id for letter in letters]},
-            **WAITING,
+            **waiting(build),
         },
         session=unit.session,
     )

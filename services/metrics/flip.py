@@ -2,13 +2,13 @@
 
 import re
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from services.metrics.builds import current_build
 from shared.events.fact import Position, Stream
-from shared.mongo import Client, Database, Document, Session, transact
+from shared.mongo import Client, Database, Document, LostRaces, Session, transact
 from shared.reading.heads import Seen
 from shared.views.builds import BUILDS, CURRENT, NEXT, Build
 
@@ -16,6 +16,9 @@ LAST = "last"
 """The id of the highest number that a build was ever given: a sleeper may still write to one that was given up."""
 SHOWN = 3
 """Streams, and versions of each, that are named."""
+AT_ONCE = 1_000
+PATIENCE = timedelta(seconds=10)
+"""Nobody folds while it is tried to take over."""
 
 Offsets = Mapping[int, Mapping[str, int]]
 """Partition number -> topic -> offset."""
@@ -26,7 +29,7 @@ class NotReady(Exception):
 
 
 class Stale(NotReady):
-    """What the new build has taken over was undone since: it is to be begun anew."""
+    """What the new build has folded was discarded since: it is to be begun anew."""
 
 
 class UnseenStream(NamedTuple):
@@ -103,7 +106,7 @@ async def flip(
     old: Build,
     new: Build,
     partitions: int,
-    caught_up: Callable[[Offsets], Awaitable[None]],
+    caught_up: Callable[[Offsets], Awaitable[Collection[str]]],
     *,
     without: Collection[Position] = (),
 ) -> None:
@@ -112,12 +115,20 @@ async def flip(
 
     That closes every partition document of the old build first: while it is open nobody can commit to the old build,
     afterwards nobody finds the offsets that they trust. `caught_up` returns once the new build has come to where the
-    old one was stopped, and raises NotReady where it does not.
+    old one was stopped, and raises NotReady where it does not. It returns the streams of which the old build may have
+    folded what the new one has not: only those are looked at, as nothing is folded while they are.
 
     Raises:
         Unseen, Stale, NotReady: nothing was changed.
     """
-    await transact(client, lambda session: _flip(db, session, old, new, partitions, caught_up, without))
+    try:
+        await transact(
+            client,
+            lambda session: _flip(db, session, old, new, partitions, caught_up, without),
+            patience=PATIENCE,
+        )
+    except LostRaces as problem:
+        raise NotReady(f"MongoDB did not let build {new.number} take over: {problem}") from None
 
 
 async def _flip(
@@ -126,7 +137,7 @@ async def _flip(
     old: Build,
     new: Build,
     partitions: int,
-    caught_up: Callable[[Offsets], Awaitable[None]],
+    caught_up: Callable[[Offsets], Awaitable[Collection[str]]],
     without: Collection[Position],
 ) -> None:
     stopped = await _close(db, session, old, partitions)
@@ -135,17 +146,17 @@ async def _flip(
         raise NotReady(f"build {old.number} is not the current one any more: begin again")
     if not (await db[BUILDS].delete_one({"_id": NEXT, "build": new.number}, session=session)).deleted_count:
         raise NotReady(f"build {new.number} was given up meanwhile: begin again")
-    await caught_up(stopped)
+    streams = await caught_up(stopped)
     if await _is_stale(db, new):
-        raise Stale("a dead letter that was replayed was discarded meanwhile: run it again, and it begins anew")
-    if behind := await unseen_streams(db, old, new, without):
+        raise Stale("a dead letter that it has folded was discarded meanwhile: run it again, and it begins anew")
+    if behind := await _unseen_of(streams, db, old, new, without, session):
         raise Unseen(old, new, behind)
     change = {"$set": {"build": new.number, "since": datetime.now(UTC)}}
     await db[BUILDS].update_one({"_id": CURRENT}, change, session=session)
 
 
 async def _is_stale(db: Database, build: Build) -> bool:
-    """Whether a letter that the build has taken over was discarded since."""
+    """Whether a letter that the build has folded was discarded since."""
     undone = {"folded_in": build.number, "discarded": {"$ne": None}}
     return await db.dead_letters.find_one(undone, {"_id": 1}) is not None
 
@@ -178,12 +189,36 @@ async def unseen_streams(
         {"$set": {"new": {"$first": "$new"}}},
         {"$match": {"$expr": {"$or": may_lack}}},
     ]
-    found, expected = list[UnseenStream](), defaultdict[Stream, set[int]](set)
-    for position in without:
-        expected[position.stream].add(position.version)
+    found, expected = list[UnseenStream](), by_stream(without)
     async for document in await db[old.heads].aggregate(stages):
-        stream = Stream.parse(document["_id"])
-        versions = Seen.restored(document).not_in(Seen.restored(document.get("new")))
-        if unseen := [version for version in versions if version not in expected[stream]]:
-            found.append(UnseenStream(stream, unseen))
+        found += _lacking(document, document.get("new"), expected)
     return found
+
+
+async def _unseen_of(
+    streams: Collection[str], db: Database, old: Build, new: Build, without: Collection[Position], session: Session
+) -> list[UnseenStream]:
+    """The same of these streams only. The old build is read in the session: so this fails where that has ended."""
+    found, expected, ids = list[UnseenStream](), by_stream(without), sorted(streams)
+    for begin in range(0, len(ids), AT_ONCE):
+        these = {"_id": {"$in": ids[begin : begin + AT_ONCE]}}
+        before = [document async for document in db[old.heads].find(these, session=session)]
+        after = {document["_id"]: document async for document in db[new.heads].find(these)}
+        for document in before:
+            found += _lacking(document, after.get(document["_id"]), expected)
+    return found
+
+
+def by_stream(positions: Iterable[Position]) -> Mapping[Stream, set[int]]:
+    versions = defaultdict[Stream, set[int]](set)
+    for position in positions:
+        versions[position.stream].add(position.version)
+    return versions
+
+
+def _lacking(old: Document, new: Document | None, expected: Mapping[Stream, set[int]]) -> Iterator[UnseenStream]:
+    """The stream of two heads, if the new build lacks a version that is not expected to be lacking."""
+    stream = Stream.parse(old["_id"])
+    lacking = Seen.restored(old).not_in(Seen.restored(new))
+    if unseen := [version for version in lacking if version not in expected.get(stream, ())]:
+        yield UnseenStream(stream, unseen)

@@ -20,4 +20,6 @@ REBALANCES = Counter("praxis_rebalances_total", "Times that this worker was assi
 STOPPED = Gauge("praxis_worker_stopped", "1 where too many dead letters have stopped a partition of this worker")
 STUCK_SECONDS = Gauge("praxis_worker_stuck_seconds", "How long facts have waited while nothing was folded")
 MISSING = Gauge("praxis_missing_versions", "Facts that are missing: the figures that would count them are incomplete")
-DEAD_LETTERS_WAITING = Gauge("praxis_dead_letters_waiting", "Dead letters that nobody has replayed or discarded yet")
+DEAD_LETTERS_WAITING = Gauge(
+    "praxis_dead_letters_waiting", "Dead letters that nobody has settled, and no rebuild folded"
+)

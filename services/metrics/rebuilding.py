@@ -25,6 +25,7 @@ from services.metrics.flip import (
     Unseen,
     UnseenStream,
     begin,
+    by_stream,
     clear,
     flip,
     give_up,
@@ -34,7 +35,7 @@ from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.taking_over import TakingOver
 from shared.drivers import by_its_name
-from shared.events.fact import SOURCE_TOPICS, Position
+from shared.events.fact import SOURCE_TOPICS, Position, Stream
 from shared.kafka import topic_name
 from shared.lease import Lease
 from shared.mongo import Database, connect
@@ -48,7 +49,8 @@ T = TypeVar("T")
 TELL_EVERY_S = 0.25
 NEAR = 2_000
 """Facts behind the old build: near enough to stop a partition where that one is."""
-CATCHES_UP_WITHIN_S = 10.0
+CATCHES_UP_WITHIN_S = 5.0
+"""MongoDB ends a transaction that takes ten seconds."""
 TRIES = 30
 SNAPSHOT_IS_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 
@@ -154,8 +156,11 @@ class Rebuild:
             cached=self._settings.most_cached,
             spread_over=partitions,
             discarded=await dead_letters.discarded(self._db),
+            note_folded=partial(dead_letters.note_folded, builds=(old, new)),
         )
-        beside = Beside(self._settings.kafka, self._db, old, sink, partitions, new_topics=self._new_topics)
+        beside = Beside(
+            self._settings.kafka, self._db, old, sink, partitions, self._say_away, new_topics=self._new_topics
+        )
         self._say({"stage": "begun", "build": new.number, "beside": old.number})
         working = asyncio.ensure_future(self._work(beside, old, new, partitions))
         following = asyncio.ensure_future(beside.run())
@@ -178,10 +183,11 @@ class Rebuild:
         settled = TakingOver(self._client, self._db, (old, new), partitions)
         comparison = await self._compare(beside, settled, old, new, partitions)
         self._say({"stage": "compared", **_told(comparison)})
+        taken_back = {Position(one.stream, version) for one in unseen for version in one.versions}
+        await self._require_nothing_lost(comparison, old, new, taken_back)
         if comparison.differs and not await self._ask("differences"):
             self._say({"stage": "refused", "build": new.number, "what": "differences"})
             return None
-        taken_back = {Position(one.stream, version) for one in unseen for version in one.versions}
         await self._flip(beside, settled, old, new, partitions, taken_back)
         self._say({"stage": "flipped", "build": new.number, "grace_s": self._grace_s, "facts": beside.facts})
         return new
@@ -240,6 +246,28 @@ class Rebuild:
             self._say({"stage": "comparing", "done": numbers[-1] + 1, "total": partitions})
         return comparison
 
+    async def _require_nothing_lost(
+        self, comparison: Comparison, old: Build, new: Build, taken_back: AbstractSet[Position]
+    ) -> None:
+        """Not to be asked about what cannot be accepted.
+
+        Raises:
+            Unseen: the old build alone has seen what nobody decided to do without.
+        """
+        without = by_stream(await self._without(old, taken_back))
+        lost = list[UnseenStream]()
+        for one in comparison.streams_apart:
+            stream = Stream.parse(one.stream)
+            versions = {version for first, last in one.only_before for version in range(first, last + 1)}
+            if unseen := sorted(versions - without.get(stream, set())):
+                lost.append(UnseenStream(stream, unseen))
+        if lost:
+            raise Unseen(old, new, lost)
+
+    async def _without(self, old: Build, taken_back: AbstractSet[Position]) -> AbstractSet[Position]:
+        """What the old build has folded and somebody decided to do without."""
+        return taken_back | await dead_letters.claimed(self._db, dead_letters.undone_in(old))
+
     async def _flip(
         self,
         beside: Beside,
@@ -249,7 +277,11 @@ class Rebuild:
         partitions: int,
         taken_back: AbstractSet[Position],
     ) -> None:
-        async def caught_up(stopped_at: Offsets) -> None:
+        read = beside.mark()
+        # which takes its time where there are many streams; afterwards only what moves is looked at
+        behind = {str(one.stream) for one in await unseen_streams(self._db, old, new)}
+
+        async def caught_up(stopped_at: Offsets) -> AbstractSet[str]:
             try:
                 async with asyncio.timeout(CATCHES_UP_WITHIN_S):
                     await beside.catch_up()
@@ -258,11 +290,12 @@ class Rebuild:
                 raise NotReady(f"build {new.number} does not catch up with build {old.number}") from None
             if not self._new_topics:
                 await self._require_as_far(new, partitions, stopped_at)
+            return behind | read | await dead_letters.streams_of(self._db, dead_letters.folded_in(old))
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
-            without = taken_back | await dead_letters.claimed(self._db, dead_letters.undone_in(old))
             try:
+                without = await self._without(old, taken_back)
                 await flip(self._client, self._db, old, new, partitions, caught_up, without=without)
             except NotReady as problem:
                 if isinstance(problem, (Unseen, Stale)) or not left:

@@ -13,7 +13,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from services.metrics import dead_letters
-from services.metrics.dead_letters import WAITING, Letter, Settled
+from services.metrics.dead_letters import Letter, Settled, waiting
 from services.metrics.late import Late
 from shared.events.fact import Position, Recorded
 from shared.kafka import NotUnderstood, decode
@@ -82,7 +82,8 @@ class DeadLetters:
 
     async def listed(self, *, settled_too: bool, after: str, limit: int) -> list[Listed]:
         """In order of their ids, those after an id."""
-        query: Document = {"_id": {"$gt": after}, **({} if settled_too else WAITING)}
+        which = {} if settled_too else waiting(await _build(self._db))
+        query: Document = {"_id": {"$gt": after}, **which}
         found = self._db.dead_letters.find(query).sort("_id").limit(limit)
         return await self._seen([Letter.restored(document) async for document in found])
 
@@ -126,7 +127,7 @@ class DeadLetters:
     async def discard(self, id: str, settled: Settled) -> None:
         """Do without the record: its version is no longer missing, unless for another letter that still waits.
 
-        One that was replayed stays folded until a rebuild, which does without it.
+        One that was folded stays so until a rebuild, which does without it.
 
         Raises:
             Discarded: it was before.
@@ -146,9 +147,10 @@ class DeadLetters:
         if fresh:
             change: Document = {"$set": told, "$addToSet": {"folded_in": build.number}}
             await self._db.dead_letters.update_one({"_id": letter.id}, change, session=session)
-        else:  # who folded it is not to be forgotten for somebody who found it there
+        else:  # what folded it is not to be forgotten for somebody who found it there
             first = {"_id": letter.id, "replayed": None}
-            await self._db.dead_letters.update_one(first, {"$set": {**told, "folded_in": []}}, session=session)
+            change = {"$set": told, "$addToSet": {"folded_in": {"$each": []}}}
+            await self._db.dead_letters.update_one(first, change, session=session)
         return fresh
 
     async def _require_there(self, letter: Letter, fact: Recorded, build: Build, session: Session) -> None:
@@ -167,8 +169,8 @@ class DeadLetters:
 
     async def _discard(self, letter: Letter, settled: Settled, session: Session) -> None:
         await self._require_not_discarded(letter.id, session)
-        if letter.position and not await self._stands_at(letter.position, session, but=letter.id):
-            build = await _build(self._db, session)
+        build = await _build(self._db, session)
+        if letter.position and not await self._stands_at(letter.position, build, session, but=letter.id):
             await Late(self._db, build, self._partitions).give_up(letter.position, session)
         discarded = {"$set": {"discarded": settled._asdict()}}
         await self._db.dead_letters.update_one({"_id": letter.id}, discarded, session=session)
@@ -178,9 +180,9 @@ class DeadLetters:
         if letter and letter.get("discarded"):
             raise Discarded(id, Settled(**letter["discarded"]))
 
-    async def _stands_at(self, position: Position, session: Session, *, but: str) -> bool:
+    async def _stands_at(self, position: Position, build: Build, session: Session, *, but: str) -> bool:
         """Whether another letter of this position still waits."""
-        others = {"position": str(position), "_id": {"$ne": but}, **WAITING}
+        others = {"position": str(position), "_id": {"$ne": but}, **waiting(build)}
         return await self._db.dead_letters.find_one(others, {"_id": 1}, session=session) is not None
 
     async def _seen(self, letters: list[Letter]) -> list[Listed]:

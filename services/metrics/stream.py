@@ -82,11 +82,14 @@ class BatchConsumer(driver.Consumer):
             if told_to_end():
                 raise
             log.warning("partitions.not_sought", reason=repr(problem))
+            self.app.problem = (
+                f"what is stored and what Kafka holds cannot be compared: {str(problem) or repr(problem)}"
+            )
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
             cast(TableManager, self.app.tables).recovery.signal_recovery_start.set()
             return await asyncio.Future()  # cancelled by that
-        self._pause_s = FIRST_PAUSE_S
+        self._pause_s, self.app.problem = FIRST_PAUSE_S, None
         log.info("partitions.assigned", count=len(stored), generation=self.app.consumer_generation_id)
         return stored
 
@@ -162,6 +165,8 @@ class Stream(faust.App):
         """The partitions that are folded here, as far as this worker knows."""
         self.on_partitions_assigned.connect(_note_assigned)
         self.lost: LostLog | None = None
+        self.problem: str | None = None
+        """Why the partitions that were assigned are not read yet."""
         for topic in SOURCE_TOPICS:  # an idle agent per topic keeps the subscription
             self.agent(self.topic(topic_name(topic), value_serializer="raw", key_serializer="raw"), name=topic)(_idle)
 

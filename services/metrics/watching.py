@@ -17,7 +17,7 @@ from aiokafka.errors import UnknownTopicOrPartitionError
 
 from services.metrics.beside import folded_offsets, places
 from services.metrics.builds import CurrentBuild
-from services.metrics.dead_letters import WAITING
+from services.metrics.dead_letters import waiting
 from services.metrics.lag import Offsets, Trend, behind
 from services.metrics.metrics import (
     ASSIGNED,
@@ -37,7 +37,7 @@ from services.metrics.worker import Worker
 from shared.drivers import by_its_name
 from shared.mongo import Database
 from shared.reading.follower import AWAY, require_log, stop
-from shared.reading.log import REMEDY, cluster_id, look_at
+from shared.reading.log import NO_TIME, REMEDY, cluster_id, look_at
 from shared.views.builds import Build
 
 log = structlog.get_logger(__name__)
@@ -183,11 +183,11 @@ class Watching:
     async def _tell_missing(self, build: Build) -> None:
         incomplete = self._db[build.heads].find({"missing.0": {"$exists": True}}, {"missing": 1})
         MISSING.set(sum([len(head["missing"]) async for head in incomplete]))
-        DEAD_LETTERS_WAITING.set(await self._db.dead_letters.count_documents(WAITING))
+        DEAD_LETTERS_WAITING.set(await self._db.dead_letters.count_documents(waiting(build)))
 
 
 async def _appended_at(consumer: AIOKafkaConsumer, offsets: Offsets) -> dict[TopicPartition, float]:
-    """When the records at these offsets came onto Kafka, in seconds since 1970."""
+    """When the records at these offsets came onto Kafka, in seconds since 1970; now, where one states no time."""
     if not offsets:
         return {}
     consumer.assign(list(offsets))
@@ -197,6 +197,6 @@ async def _appended_at(consumer: AIOKafkaConsumer, offsets: Offsets) -> dict[Top
     while still := [place for place in offsets if place not in found]:
         for place, records in (await consumer.getmany(*still, timeout_ms=1_000)).items():
             if records:
-                found[place] = records[0].timestamp / 1_000
+                found[place] = time.time() if records[0].timestamp == NO_TIME else records[0].timestamp / 1_000
     consumer.assign([])
     return found

@@ -13,9 +13,12 @@ from datetime import UTC, datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.structs import OffsetAndTimestamp
 
 from shared.mongo import Document
 
+NO_TIME = -1
+"""The time of a record that was sent without one, which Kafka takes."""
 ANSWERS_WITHIN_S = 10.0  # aiokafka by itself would go on asking for 40 s and more
 REMEDY = "refill it from the services' events with `praxis refill --new-topics`, then `praxis rebuild --new-topics`"
 
@@ -31,7 +34,9 @@ class Log:
     beginnings: Mapping[TopicPartition, int]
     ends: Mapping[TopicPartition, int]
     firsts: Mapping[TopicPartition, int]
-    """When the record at offset 0 came onto Kafka, in milliseconds since 1970; without those that hold none."""
+    """When the record at offset 0 came onto Kafka, in milliseconds since 1970 or `NO_TIME`; without those that hold
+    none.
+    """
     cluster: str | None = None
     """None where it was not asked for: whoever stays connected stays with its cluster."""
 
@@ -46,8 +51,17 @@ async def look_at(consumer: AIOKafkaConsumer, places: Collection[TopicPartition]
         oldest = await consumer.offsets_for_times(dict.fromkeys(places, 0))
         # asked last: what was seen to begin somewhere does not end before that
         ends = await consumer.end_offsets(places)
-    firsts = {place: found.timestamp for place, found in oldest.items() if found and found.offset == 0}
+        firsts = _firsts(oldest)
+        # what came meanwhile, and what has no time, for which nobody can ask
+        if others := [place for place in places if ends[place] and not beginnings[place] and place not in firsts]:
+            firsts |= dict.fromkeys(others, NO_TIME) | _firsts(
+                await consumer.offsets_for_times(dict.fromkeys(others, 0))
+            )
     return Log(beginnings, ends, firsts, cluster)
+
+
+def _firsts(oldest: Mapping[TopicPartition, OffsetAndTimestamp | None]) -> dict[TopicPartition, int]:
+    return {place: found.timestamp for place, found in oldest.items() if found and found.offset == 0}
 
 
 async def cluster_id(bootstrap: str) -> str:
@@ -88,8 +102,8 @@ def learned(number: int, document: Document | None, log: Log) -> Document:
             continue
         if found != firsts.get(topic, found):
             raise LostLog(
-                f"{where}: the first record is not the one that was read, it came there at {_instant(found)} and not "
-                f"at {_instant(firsts[topic])}. The topic was made anew: {REMEDY}"
+                f"{where}: the first record is not the one that was read, it came there {_instant(found)} and not "
+                f"{_instant(firsts[topic])}. The topic was made anew: {REMEDY}"
             )
         if topic not in firsts:
             fields[f"log.firsts.{topic}"] = found
@@ -99,7 +113,9 @@ def learned(number: int, document: Document | None, log: Log) -> Document:
 
 
 def _instant(timestamp: int) -> str:
-    return datetime.fromtimestamp(timestamp / 1_000, UTC).isoformat(timespec="milliseconds")
+    if timestamp == NO_TIME:
+        return "at no time that is stated"
+    return "at " + datetime.fromtimestamp(timestamp / 1_000, UTC).isoformat(timespec="milliseconds")
 
 
 def topic_of(place: TopicPartition) -> str:

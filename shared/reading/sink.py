@@ -126,6 +126,8 @@ class DeadLetter:
 
 Bury = Callable[[Unit, Sequence[DeadLetter]], Awaitable[None]]
 """Puts dead letters where they belong, in the unit's transaction. May raise `Halt`."""
+NoteFolded = Callable[[Unit, Sequence[Record]], Awaitable[None]]
+"""Is told of the records whose facts are folded, in the unit's transaction."""
 
 
 class Halt(Exception):
@@ -210,6 +212,7 @@ class Sink:
         partitions: str = "partitions",
         cached: int = 0,
         discarded: Container[Record] = (),
+        note_folded: NoteFolded | None = None,
         spread_over: int | None = None,
         transactions: int = TRANSACTIONS,
     ) -> None:
@@ -222,7 +225,7 @@ class Sink:
         self._client, self._db, self._topics = client, db, tuple(topics)
         self._projection, self._bury, self._cached = projection, bury, cached
         self.heads, self.partitions = heads, partitions
-        self._discarded, self._spread_over = discarded, spread_over
+        self._discarded, self._note_folded, self._spread_over = discarded, note_folded, spread_over
         self._trusted: dict[int, Partition] = {}
         self._room = asyncio.Semaphore(transactions)
 
@@ -321,10 +324,11 @@ class Sink:
         written = [record for batch in news.values() for record in batch if not isinstance(record, Blank)]
         facts, letters, missed = self._decoded(written, unfoldable)
         seen = await self._seen(unit, {fact.stream for _, fact in facts} | {position.stream for position in missed})
-        fresh = list[Recorded]()
+        folded, fresh = list[Record](), list[Recorded]()
         for record, fact in facts:
             try:
                 if take(seen[fact.stream], fact):
+                    folded.append(record)
                     fresh.append(fact)
             except (TooFarAhead, AnotherStandsThere) as problem:
                 reason, is_displaced = str(problem)[:LONGEST_REASON], isinstance(problem, AnotherStandsThere)
@@ -333,6 +337,8 @@ class Sink:
             seen[position.stream].miss(position.version)
         if fresh:
             await self._projection.project(unit, fresh)
+            if self._note_folded:
+                await self._note_folded(unit, folded)
         if letters:
             await self._bury(unit, letters)
         firsts = {

@@ -5,15 +5,17 @@ stream begins with its first fact on an empty topic. Facts that are on Kafka alr
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 
 import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo.errors import BulkWriteError
 
-from shared.kafka import encode
+from shared.kafka import encode, topic_name
 from shared.lease import Lease
 from shared.mongo import DUPLICATE_KEY, Database, Document
+from shared.reading.log import look_at
 from shared.writing.ledger import outgoing, recorded_of
 from shared.writing.relay import Relay
 
@@ -30,7 +32,7 @@ class Refill:
     """Refills one topic from the service's database that publishes it; one at a time per database."""
 
     def __init__(self, db: Database, bootstrap: str, topic: str, holder: str) -> None:
-        self._db, self._topic = db, topic
+        self._db, self._topic, self._bootstrap = db, topic, bootstrap
         self._moved = asyncio.Event()
         self._alone = Lease(db, "refill", holder)
         # It relays itself: the service's own relay, which would send what must wait, stands by.
@@ -42,7 +44,8 @@ class Refill:
         """What was put there last but one: more is put when that has been sent."""
 
     async def run(self, told: Told = lambda done, of: None) -> int:
-        """Put all back that is on record, or what is left of it if an earlier run was ended; how many that was.
+        """Put all back that is on record, or what is left of it if an earlier run was ended, and its topic is there
+        still; how many that was.
 
         Returns once they are on Kafka.
 
@@ -56,7 +59,10 @@ class Refill:
         await self._lease.seize()
         relaying = asyncio.create_task(self._lease.while_held(self._relay.run))
         try:
-            count = await self._put_back(told)
+            async with AIOKafkaConsumer(topic_name(self._topic), bootstrap_servers=self._bootstrap) as consumer:
+                consumer.pause(*_places(consumer))  # it is asked where they begin only
+                await self._forget_another_topics(consumer)
+                count = await self._put_back(consumer, told)
             self._come_to = None
             self._moved.set()
             await self._until_sent(self._last)
@@ -66,10 +72,20 @@ class Refill:
             relaying.cancel()
             await asyncio.gather(relaying, return_exceptions=True)
 
+    async def _forget_another_topics(self, consumer: AIOKafkaConsumer) -> None:
+        """Where the topic was made anew since an earlier run, or where that is not known, that run says nothing."""
+        begun = await self._db.refills.find_one({"_id": self._topic})
+        if begun is None:
+            return
+        firsts, known = await _firsts(consumer), begun.get("firsts", {})
+        if not known or any(firsts.get(number) != first for number, first in known.items()):
+            log.warning("refill.begun_anew", topic=self._topic, count=begun["count"])
+            await self._db.refills.delete_one({"_id": self._topic})
+
     def _held_back(self) -> tuple[Document, Document] | None:
         return (self._come_to, self._end) if self._come_to else None
 
-    async def _put_back(self, told: Told) -> int:
+    async def _put_back(self, consumer: AIOKafkaConsumer, told: Told) -> int:
         begun = await self._db.refills.find_one({"_id": self._topic})
         before = begun["count"] if begun else 0
         if begun:
@@ -88,10 +104,10 @@ class Refill:
             count += len(events)
             self._come_to = events[-1]["_id"]
             self._moved.set()
-            place = {"$set": {"come_to": self._come_to, "count": count}}
-            await self._db.refills.update_one({"_id": self._topic}, place, upsert=True)
             told(count, max(total, count))
             await self._until_sent(self._last)
+            place = {"$set": {"come_to": self._come_to, "count": count, "firsts": await _firsts(consumer)}}
+            await self._db.refills.update_one({"_id": self._topic}, place, upsert=True)
             self._last = [event["_id"] for event in events]
 
     async def _put(self, messages: Sequence[Document]) -> None:
@@ -108,3 +124,14 @@ class Refill:
 
     def _range(self, after: Document | None) -> Document:
         return {"$gt": after, "$lt": self._end}
+
+
+async def _firsts(consumer: AIOKafkaConsumer) -> Mapping[str, int]:
+    """Partition -> when its first record came onto Kafka: what tells a topic from one that was made anew."""
+    found = await look_at(consumer, _places(consumer))
+    return {str(place.partition): first for place, first in found.firsts.items()}
+
+
+def _places(consumer: AIOKafkaConsumer) -> Collection[TopicPartition]:
+    assigned: Collection[TopicPartition] = consumer.assignment()
+    return assigned

@@ -13,9 +13,10 @@ from starlette.types import Receive, Scope, Send
 
 from services.metrics import dead_letters
 from services.metrics.app import app
+from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Limit, Settled, TooManyDeadLetters, bury
-from services.metrics.flip import unseen_streams
+from services.metrics.flip import begin, unseen_streams
 from services.metrics.fold import Fold
 from services.metrics.settling import (
     DeadLetters,
@@ -32,7 +33,7 @@ from shared.mongo import Client, Database
 from shared.reading.heads import Seen
 from shared.reading.metrics import FENCED
 from shared.reading.sink import DeadLetter, Sink, Unit
-from shared.views.builds import FIRST, Build
+from shared.views.builds import BUILDS, CURRENT, FIRST, Build
 from tests.builders import OnKafka, community_founded, member_joined, on_kafka, recorded, stream
 
 PEOPLE = [f"01hzy{number:021d}" for number in range(1_000)]
@@ -358,6 +359,51 @@ async def test_another_build_does_without_what_was_discarded_and_folds_what_was_
     await TakingOver(client, db, (FIRST, old), 12).settle(NUMBERS)
     assert await seen(db, old) == Seen(head=1, missing={3}, given_up={2})
     assert len(await waiting(letters)) == 1, "the same record is the same letter in each build"
+
+
+async def rebuilding(client: Client, db: Database, build: Build) -> Sink:
+    """The sink of a rebuild that begins now."""
+    await Fold(build).prepare(db)
+    noting = partial(dead_letters.note_folded, builds=(FIRST, build))
+    return sink(client, db, build, discarded=await dead_letters.discarded(db), note_folded=noting)
+
+
+async def test_a_rebuild_that_has_folded_what_was_discarded_meanwhile_is_begun_anew(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2, 3]))
+    id, _ = await waiting(letters)
+    assert await begin(db) == (FIRST, Build(2))
+    anew = await rebuilding(client, db, Build(2))
+    await letters.discard(id, OPERATOR)
+    await anew.put(0, records([1, 2, 3]))
+    assert await begin(db) == (FIRST, Build(3))
+    anew = await rebuilding(client, db, Build(3))
+    await anew.put(0, records([1, 2, 3]))
+    assert await begin(db) == (FIRST, Build(3))
+    assert await seen(db, Build(3)) == Seen(head=3, missing={2})
+
+
+async def test_what_a_rebuild_understands_is_folded_from_its_letter_and_waits_no_longer(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2]))
+    (id,) = await waiting(letters)
+    anew = Build(2)
+    await (await rebuilding(client, db, anew)).put(0, records([1, 2]))
+    assert await waiting(letters) == [id], "the build that is read is without it"
+    await current_build(db)
+    await db[BUILDS].update_one({"_id": CURRENT}, {"$set": {"build": anew.number}})
+    assert await waiting(letters) == []
+    listed = await letters.letter(id)
+    assert (listed.folded, listed.letter.replayed, listed.missing) == (True, None, False)
+    assert not await letters.replay(id, OPERATOR)
+    assert (await letters.letter(id)).letter.folded_in == (anew.number,), "although it was found there"
+    await letters.discard(id, OPERATOR)
+    undone = await dead_letters.claimed(db, dead_letters.undone_in(anew))
+    assert {position.version for position in undone} == {2}, "the next rebuild does without it"
 
 
 async def test_another_build_folds_what_was_replayed_and_is_a_dead_letter_there_too(

@@ -19,7 +19,7 @@ from shared.events.fact import SOURCE_TOPICS, Recorded
 from shared.kafka import encode, ensure_topics, topic_name
 from shared.mongo import Client, Database
 from shared.reading.follower import Follower, read_anew
-from shared.reading.log import LostLog
+from shared.reading.log import NO_TIME, LostLog
 from shared.reading.sink import Sink
 from shared.views.builds import FIRST
 from tests.integration.test_metrics_worker import PARTITIONS, Worker, history, send
@@ -270,3 +270,23 @@ async def prepared(kafka: System, client: Client, db: Database) -> Callable[[], 
 
 async def count_all(db: Database) -> int:
     return sum([int(one["count"]) async for one in db.counts.find()])
+
+
+async def test_a_first_record_that_states_no_time_is_no_other_log(
+    worker: Worker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+) -> None:
+    facts = history(people=20)
+    await send_as_of(own_kafka.kafka, facts[:1], NO_TIME)
+    await send(producer, map(encode, facts[1:]))
+    await worker.start()
+    await until(lambda: are_folded(db, facts))
+    await worker.kill()
+    await worker.start()
+    more = history(people=3)
+    await send(producer, map(encode, more))
+    await until(lambda: are_folded(db, more))
+    await worker.kill()
+    await make_anew(own_kafka.kafka)
+    await send(producer, map(encode, [*facts, *facts]))
+    await worker.start()
+    assert "and not at no time that is stated. The topic was made anew" in await said_of_loss(worker)

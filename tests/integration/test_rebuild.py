@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -353,8 +353,8 @@ def person() -> str:
     return str(ULID()).lower()
 
 
-async def at_once(stopped_at: Offsets) -> None:
-    pass
+async def at_once(stopped_at: Offsets) -> Collection[str]:
+    return {str(STREAM)}
 
 
 async def test_who_trusts_the_old_build_changes_nothing_after_the_flip(
@@ -381,10 +381,11 @@ async def test_a_worker_in_the_middle_of_a_batch_cannot_commit_over_the_flip(
     old, _ = two_builds
     closed, may_go_on = asyncio.Event(), asyncio.Event()
 
-    async def wait(stopped_at: Offsets) -> None:
+    async def wait(stopped_at: Offsets) -> Collection[str]:
         assert stopped_at[0] == {"membership": 3, "convenings": 0, "feedback": 0}
         closed.set()
         await may_go_on.wait()
+        return await at_once(stopped_at)
 
     flipping = asyncio.create_task(flip(client, db, FIRST, SECOND, PARTITIONS, wait))
     await closed.wait()

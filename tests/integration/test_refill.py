@@ -159,6 +159,22 @@ async def test_killed_half_way_it_goes_on_where_it_was(client: Client, db: Datab
         assert sorted(set(found[stream])) == list(range(1, 401)), stream
 
 
+@pytest.mark.parametrize(
+    "known", [{"0": 1_700_000_000_000}, {}, None], ids=["another topic", "an empty one", "not said"]
+)
+async def test_what_was_begun_on_a_topic_that_was_made_anew_since_is_begun_anew(
+    client: Client, db: Database, kafka: str, known: Mapping[str, int] | None
+) -> None:
+    async with Service(client, db, kafka, streams=2) as service:
+        for stream in service.streams:
+            await service.write(stream, facts=5)
+        await service.until_sent()
+        begun = {"_id": "membership", "come_to": {"stream": str(service.streams[0]), "version": 5}, "count": 5}
+        await db.refills.insert_one({**begun, **({} if known is None else {"firsts": known})})
+        assert await Refill(db, kafka, "membership", "one").run() == 10
+        assert await db.refills.find_one() is None
+
+
 async def test_one_refill_of_a_database_at_a_time(client: Client, db: Database, kafka: str) -> None:
     async with Service(client, db, kafka, streams=1) as service:
         await service.write(service.streams[0], facts=3)

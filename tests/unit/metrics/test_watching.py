@@ -61,7 +61,7 @@ def test_who_folds_nothing_although_something_waits_is_worried_about(
     assert judged(one, lag, {place: offset + 1 for place, offset in folded.items()}) is None
 
 
-async def test_metrics_is_not_ready_while_a_dead_letter_does_not_come_to_kafka() -> None:
+async def test_metrics_is_not_ready_while_a_dead_letter_does_not_come_to_kafka_or_nothing_is_read() -> None:
     processor = Processor(SETTINGS)
     assert await processor.check() == "MongoDB and Kafka"
     processor.waits_for = None
@@ -69,4 +69,7 @@ async def test_metrics_is_not_ready_while_a_dead_letter_does_not_come_to_kafka()
     relay: Any = SimpleNamespace(last_failure="Kafka refused membership.events.dead")
     processor.relay = relay
     assert await processor.check() == "Kafka refused membership.events.dead"
+    stream: Any = SimpleNamespace(problem="Kafka does not tell what it holds")
+    processor.stream, processor.waits_for = stream, "partitions to be assigned"
+    assert await processor.check() == "Kafka does not tell what it holds", "it says more than that it waits"
     await processor.client.close()
