@@ -59,8 +59,8 @@ MISTAKES = (
         [
             Change(
                 SINK,
-                "        if fresh:\n            await self._projection.project(unit, fresh)\n",
-                "",
+                "            await self._projection.project(unit, fresh)\n            if self._note_folded:\n",
+                "            if self._note_folded:\n",
             ),
             Change(
                 SINK,

@@ -61,4 +61,7 @@ def test_nothing_is_lost_doubled_or_stale(fault: Fault, ground: Ground) -> None:
 
 @pytest.mark.parametrize("mistake", MISTAKES, ids=lambda mistake: mistake.name)
 def test_a_mistake_that_the_suite_is_to_find_can_still_be_made(mistake: Mistake) -> None:
-    assert applied(mistake, REPOSITORY)
+    files = applied(mistake, REPOSITORY)
+    assert files
+    for path, text in files.items():
+        compile(text, path, "exec")  # what cannot be read at all is found by anybody
