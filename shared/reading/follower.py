@@ -94,6 +94,8 @@ class Follower:
         self._bootstrap, self._topics, self._group = bootstrap, list(topics), group
         self._sink, self._session = sink, session
         self._consumer: AIOKafkaConsumer | None = None
+        self._asked: AIOKafkaConsumer | None = None
+        """It tells of what cannot be read yet, too: of a transaction that is open."""
         self._first_ends: dict[TopicPartition, int] | None = None
         self.waits_for: str | None = "Kafka"
 
@@ -133,10 +135,12 @@ class Follower:
         )
         assignment = _Assignment(self._bootstrap, consumer, self._sink)
         consumer.subscribe([topic_name(topic) for topic in self._topics], listener=assignment)
+        asked = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None)
         hinting = asyncio.create_task(self._hint(consumer))
         try:
+            await asked.start()
             await consumer.start()
-            self._consumer, look_at_s = consumer, time.monotonic() + LOOK_EVERY_S
+            self._consumer, self._asked, look_at_s = consumer, asked, time.monotonic() + LOOK_EVERY_S
             async with Hand(partial(self._put, consumer)) as hand:
                 while True:
                     await hand.room()
@@ -150,10 +154,10 @@ class Follower:
                         await self._look_again(consumer, assignment)
                         look_at_s = time.monotonic() + LOOK_EVERY_S
         finally:
-            self._consumer = None
+            self._consumer = self._asked = None
             hinting.cancel()
             await asyncio.gather(hinting, return_exceptions=True)
-            await stop(consumer)
+            await asyncio.gather(stop(consumer), stop(asked))
 
     async def _look_again(self, consumer: AIOKafkaConsumer, assignment: "_Assignment") -> None:
         places = consumer.assignment()
@@ -191,29 +195,26 @@ class Follower:
 
     async def is_behind(self) -> bool:
         """Whether there is something on the topics that nobody of the group has folded yet, or nobody can tell."""
-        ends = await self._ends()
+        ends = await self._ends(self._asked)
         return ends is None or not await self._has_reached(ends)
 
     async def has_caught_up(self) -> bool:
-        """Whether all is folded that was on the topics when this was first asked: once it is, for good."""
+        """Whether all is folded that could be read when this was first asked: once it is, for good."""
         if self._first_ends is None:
-            self._first_ends = await self._ends()
+            self._first_ends = await self._ends(self._consumer)
         if self._first_ends and await self._has_reached(self._first_ends):
             self._first_ends = {}
         return self._first_ends == {}
 
-    async def _ends(self) -> dict[TopicPartition, int] | None:
+    async def _ends(self, asked: AIOKafkaConsumer | None) -> dict[TopicPartition, int] | None:
         """Where the topics end; None where nobody can tell."""
-        consumer = self._consumer
-        if consumer is None:
+        if self._consumer is None or asked is None:
             return None
-        names = [topic_name(topic) for topic in self._topics]
-        places = [
-            TopicPartition(name, number) for name in names for number in consumer.partitions_for_topic(name) or ()
-        ]
+        names, numbers_of = [topic_name(topic) for topic in self._topics], self._consumer.partitions_for_topic
+        places = [TopicPartition(name, number) for name in names for number in numbers_of(name) or ()]
         try:
             ends: dict[TopicPartition, int] = await by_its_name(
-                asyncio.wait_for(consumer.end_offsets(places), ANSWERS_WITHIN_S)
+                asyncio.wait_for(asked.end_offsets(places), ANSWERS_WITHIN_S)
             )
         except (KafkaError, TimeoutError):
             return None
