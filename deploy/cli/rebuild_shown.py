@@ -71,7 +71,8 @@ def _show_apart(told: dict[str, Any]) -> None:
 
 def _apart(one: dict[str, Any]) -> Iterator[str]:
     if one["only_before"]:
-        yield f"the old one alone has seen {_versions(one['only_before'])}"
+        discarded = f" (discarded: {_versions(one['given_up'])})" if one["given_up"] else ""
+        yield f"the old one alone has seen {_versions(one['only_before'])}{discarded}"
     if one["only_after"]:
         yield f"the new one alone has seen {_versions(one['only_after'])}"
     if one["ids"]:

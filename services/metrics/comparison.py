@@ -54,6 +54,8 @@ class Apart(NamedTuple):
     only_before: Runs
     """The versions that the old build alone has seen."""
     only_after: Runs
+    given_up: Runs = []  # noqa: RUF012 - a tuple's default, which nobody changes
+    """Those of the first that the new build does without: what stands there was discarded."""
     ids: tuple[str, str] | None = None
     """Those of the facts at its head, in the old and in the new build, where they are two."""
 
@@ -140,7 +142,9 @@ def _apart(before: Mapping[str, Seen], after: Mapping[str, Seen]) -> Iterator[Ap
     for stream in sorted(before.keys() | after.keys()):
         old, new = before.get(stream, Seen()), after.get(stream, Seen())
         ids = (old.last, new.last) if old.last and new.stands_elsewise(old.head, old.last) else None
-        apart = Apart(stream, runs(old.not_in(new)), runs(new.not_in(old)), ids)
+        only_before = old.not_in(new)
+        given_up = runs([version for version in only_before if version in new.given_up])
+        apart = Apart(stream, runs(only_before), runs(new.not_in(old)), given_up, ids)
         if any(apart[1:]):
             yield apart
 

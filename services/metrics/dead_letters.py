@@ -12,7 +12,7 @@ from itertools import accumulate
 from typing import NamedTuple, Self, cast
 
 import structlog
-from pymongo import ASCENDING, ReplaceOne, UpdateOne
+from pymongo import ASCENDING, ReplaceOne, UpdateMany, UpdateOne
 
 from shared.events.fact import MAX_FACT_BYTES, Position
 from shared.kafka import Carried, Headers, Message, NotUnderstood, Record, decode
@@ -68,6 +68,11 @@ class Settled(NamedTuple):
     why: str
     at: datetime
 
+    @classmethod
+    def restored(cls, document: Document | None) -> Self | None:
+        """What is stored of it, by whatever release; None where nothing is."""
+        return cls(document["by"], document["why"], document["at"]) if document else None
+
 
 @dataclass(frozen=True)
 class Letter:
@@ -117,9 +122,7 @@ class Letter:
 
     @classmethod
     def restored(cls, document: Document) -> Self:
-        position, settled = document["position"], {}
-        for how in ("replayed", "discarded"):
-            settled[how] = Settled(**document[how]) if document.get(how) else None
+        position = document["position"]
         return cls(
             id=document["_id"],
             topic=document["topic"],
@@ -134,7 +137,8 @@ class Letter:
             left_out=tuple(document.get("left_out", ())),
             folded_in=tuple(document["folded_in"]) if "folded_in" in document else None,
             displaced_in=tuple(document.get("displaced_in", ())),
-            **settled,
+            replayed=Settled.restored(document.get("replayed")),
+            discarded=Settled.restored(document.get("discarded")),
         )
 
     def document(self) -> Document:
@@ -190,8 +194,12 @@ async def discarded(db: Database) -> Discards:
 
 
 def waiting(build: Build) -> Document:
-    """Those that nobody has settled yet, and that were not folded into a build."""
-    return {"replayed": None, "discarded": None, "folded_in": {"$ne": build.number}}
+    """Those of a build that nobody has settled yet, and that were not folded into it."""
+    of_it: Document = {"$or": [{"buried_in": build.number}, {"buried_in": {"$exists": False}}]}
+    return {**_UNSETTLED, **of_it, "folded_in": {"$ne": build.number}}
+
+
+_UNSETTLED: Document = {"replayed": None, "discarded": None}
 
 
 def folded_in(build: Build) -> Document:
@@ -224,7 +232,7 @@ async def claimed(db: Database, which: Document) -> set[Position]:
 
 async def streams_of(db: Database, which: Document) -> set[str]:
     """The streams of which some letters are, as they claim, whether this release understands them or not."""
-    found = {str(position.stream) for position in await claimed(db, which)}
+    found = {str(position.stream) for position in await claimed(db, {**which, "position": None})}
     async for document in db.dead_letters.find({**which, "position": {"$ne": None}}, {"position": 1}):
         found.add(document["position"].rpartition("@")[0])
     return found
@@ -296,14 +304,28 @@ async def keep(unit: Unit, letters: Sequence[DeadLetter], *, limit: Limit = USUA
             {"_id": letter.id},
             {
                 "$set": {"reason": letter.reason},
-                "$setOnInsert": {**letter.document(), "nth": nth},
+                "$setOnInsert": {**letter.document(), "nth": nth, "buried_in": [build.number]},
                 **({"$addToSet": {"displaced_in": build.number}} if letter.id in displaced else {}),
             },
             upsert=True,
         )
         for letter, nth in kept.items()
     ]
-    await unit.db.dead_letters.bulk_write(writes, ordered=False, session=unit.session)
+    # one of an earlier release, which did not say, is in all builds
+    said = {"_id": {"$in": [letter.id for letter in kept]}, "buried_in": {"$exists": True}}
+    also = UpdateMany(said, {"$addToSet": {"buried_in": build.number}})
+    await unit.db.dead_letters.bulk_write([*writes, also], session=unit.session)
+
+
+async def forget(db: Database, build: Build) -> None:
+    """Let the letters be gone that were made for a build alone which is given up, and which nobody has settled."""
+    await db.dead_letters.delete_many({"buried_in": [build.number], **_UNSETTLED})
+    await db.dead_letters.update_many({"buried_in": build.number}, {"$pull": {"buried_in": build.number}})
+
+
+async def say_folded(db: Database, build: Build) -> None:
+    """Say of those that an earlier release replayed that they were folded into a build, and so in none that follows."""
+    await db.dead_letters.update_many(_BY_AN_EARLIER_RELEASE, {"$set": {"folded_in": [build.number]}})
 
 
 async def _check(unit: Unit, letters: Mapping[Letter, int], limit: Limit, build: Build) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from services.metrics import dead_letters
 from services.metrics.builds import current_build
 from shared.events.fact import Position, Stream
 from shared.mongo import Client, Database, Document, LostRaces, Session, transact
@@ -51,21 +52,22 @@ class Unseen(NotReady):
         )
 
 
-async def begin(db: Database) -> tuple[Build, Build]:
+async def begin(db: Database, release: str) -> tuple[Build, Build]:
     """The current build and the one to be written beside it: that of a rebuild that was not finished, if there is one,
-    unless a letter that it may have folded was discarded since.
+    unless another release began it, or a letter that it may have folded was discarded since.
 
     Whoever calls this and what follows holds the lease `rebuild`.
     """
     old = await current_build(db)
     under_way = await db[BUILDS].find_one({"_id": NEXT})
-    if under_way and not await _is_stale(db, Build(under_way["build"])):
+    is_ours = under_way is not None and under_way.get("release") == release
+    if under_way and is_ours and not await _is_stale(db, Build(under_way["build"])):
         return old, Build(under_way["build"])
     await give_up(db)
     last = await db[BUILDS].find_one({"_id": LAST})
     new = Build(max(old.number, last["build"] if last else 0) + 1)
     await db[BUILDS].update_one({"_id": LAST}, {"$set": {"build": new.number}}, upsert=True)
-    await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number})
+    await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number, "release": release})
     return old, new
 
 
@@ -75,6 +77,7 @@ async def give_up(db: Database) -> Build | None:
     if under_way is None:
         return None
     build = Build(under_way["build"])
+    await dead_letters.forget(db, build)
     await _drop(db, build)
     await db[BUILDS].delete_one({"_id": NEXT})
     return build
@@ -217,8 +220,10 @@ def by_stream(positions: Iterable[Position]) -> Mapping[Stream, set[int]]:
 
 
 def _lacking(old: Document, new: Document | None, expected: Mapping[Stream, set[int]]) -> Iterator[UnseenStream]:
-    """The stream of two heads, if the new build lacks a version that is not expected to be lacking."""
-    stream = Stream.parse(old["_id"])
-    lacking = Seen.restored(old).not_in(Seen.restored(new))
-    if unseen := [version for version in lacking if version not in expected.get(stream, ())]:
+    """The stream of two heads, if the new build lacks a version that is not expected to be lacking, and does not do
+    without it because what stands there was discarded.
+    """
+    stream, after = Stream.parse(old["_id"]), Seen.restored(new)
+    without = after.given_up | set(expected.get(stream, ()))
+    if unseen := [version for version in Seen.restored(old).not_in(after) if version not in without]:
         yield UnseenStream(stream, unseen)

@@ -16,8 +16,8 @@ from aiokafka.admin import AIOKafkaAdminClient
 from pymongo.errors import OperationFailure
 
 from services.metrics import dead_letters
-from services.metrics.beside import Beside, folded_offsets
-from services.metrics.comparison import MOST_TOLD, Comparison, compare, runs
+from services.metrics.beside import Beside, folded_offsets, places
+from services.metrics.comparison import MOST_TOLD, Comparison, Runs, compare, runs
 from services.metrics.flip import (
     NotReady,
     Offsets,
@@ -32,6 +32,7 @@ from services.metrics.flip import (
     unseen_streams,
 )
 from services.metrics.fold import Fold
+from services.metrics.release import release
 from services.metrics.settings import Settings
 from services.metrics.taking_over import TakingOver
 from shared.drivers import by_its_name
@@ -40,7 +41,7 @@ from shared.kafka import topic_name
 from shared.lease import Lease
 from shared.mongo import Database, connect
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S
-from shared.reading.log import LostLog, topic_of
+from shared.reading.log import LostLog, held_up, open_transaction, topic_of
 from shared.reading.sink import Sink
 from shared.views.builds import Build
 
@@ -140,8 +141,9 @@ class Rebuild:
 
     async def _rebuild(self) -> Build | None:
         """The new build once it has taken over; None where the differences were not accepted."""
-        old, new = await begin(self._db)
+        old, new = await begin(self._db, release())
         await clear(self._db)
+        await dead_letters.say_folded(self._db, old)
         await Fold(new).prepare(self._db)
         await dead_letters.prepare(self._db)
         partitions = await _partitions(self._settings.kafka)
@@ -206,6 +208,8 @@ class Rebuild:
         Looked for before anything is settled: else a stray that was replayed would be folded before the fact in whose
         place it stands, where that is still to come by the refill.
         """
+        for place, offset in (await held_up(self._settings.kafka, places(partitions))).items():
+            raise NotReady(f"{open_transaction(place, offset, self._settings.kafka)}. Then run this again")
         await beside.stay(range(partitions), None)
         try:
             replayed = await dead_letters.claimed(self._db, dead_letters.folded_in(old))
@@ -258,8 +262,7 @@ class Rebuild:
         lost = list[UnseenStream]()
         for one in comparison.streams_apart:
             stream = Stream.parse(one.stream)
-            versions = {version for first, last in one.only_before for version in range(first, last + 1)}
-            if unseen := sorted(versions - without.get(stream, set())):
+            if unseen := sorted(_each(one.only_before) - _each(one.given_up) - without.get(stream, set())):
                 lost.append(UnseenStream(stream, unseen))
         if lost:
             raise Unseen(old, new, lost)
@@ -286,11 +289,12 @@ class Rebuild:
                 async with asyncio.timeout(CATCHES_UP_WITHIN_S):
                     await beside.catch_up()
                     await settled.settle(range(partitions))
+                    replayed = await dead_letters.streams_of(self._db, dead_letters.folded_in(old))
             except TimeoutError:
                 raise NotReady(f"build {new.number} does not catch up with build {old.number}") from None
             if not self._new_topics:
                 await self._require_as_far(new, partitions, stopped_at)
-            return behind | read | await dead_letters.streams_of(self._db, dead_letters.folded_in(old))
+            return behind | read | replayed
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
@@ -333,6 +337,10 @@ class Progress:
             "facts_per_second": round(rate),
             "seconds_left": round(left / rate, 1) if rate else None,
         }
+
+
+def _each(runs: Runs) -> set[int]:
+    return {version for first, last in runs for version in range(first, last + 1)}
 
 
 async def _partitions(bootstrap: str) -> int:

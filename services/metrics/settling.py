@@ -177,8 +177,8 @@ class DeadLetters:
 
     async def _require_not_discarded(self, id: str, session: Session) -> None:
         letter = await self._db.dead_letters.find_one({"_id": id}, {"discarded": 1}, session=session)
-        if letter and letter.get("discarded"):
-            raise Discarded(id, Settled(**letter["discarded"]))
+        if letter and (settled := Settled.restored(letter.get("discarded"))):
+            raise Discarded(id, settled)
 
     async def _stands_at(self, position: Position, build: Build, session: Session, *, but: str) -> bool:
         """Whether another letter of this position still waits."""

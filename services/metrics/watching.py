@@ -37,19 +37,13 @@ from services.metrics.worker import Worker
 from shared.drivers import by_its_name
 from shared.mongo import Database
 from shared.reading.follower import AWAY, require_log, stop
-from shared.reading.log import NO_TIME, REMEDY, cluster_id, look_at
+from shared.reading.log import NO_TIME, REMEDY, cluster_id, look_at, open_transaction
 from shared.views.builds import Build
 
 log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
-OPEN_TRANSACTION = (
-    "a transaction of another producer is open on {place.topic}, partition {place.partition}, and nothing from offset "
-    "{offset} on can be read until it ends: by that producer, or by Kafka after the producer's transaction.timeout.ms, "
-    "15 minutes at most. To end it now: `kafka-transactions.sh --bootstrap-server {bootstrap} abort --topic "
-    "{place.topic} --partition {place.partition} --start-offset {offset}`"
-)
 FETCHED_BYTES = 32 * 1024
 """Of each partition that is behind: one batch of the relay's, of which the first record tells the time."""
 
@@ -146,7 +140,7 @@ class Watching:
         if not stands:
             return None
         place = stands[0]
-        problem = OPEN_TRANSACTION.format(place=place, offset=held[place], bootstrap=self._bootstrap)
+        problem = open_transaction(place, held[place], self._bootstrap)
         if problem != self.problem:
             log.warning("partition.held_up", topic=place.topic, partition=place.partition, reason=problem)
         return problem
@@ -197,6 +191,6 @@ async def _appended_at(consumer: AIOKafkaConsumer, offsets: Offsets) -> dict[Top
     while still := [place for place in offsets if place not in found]:
         for place, records in (await consumer.getmany(*still, timeout_ms=1_000)).items():
             if records:
-                found[place] = time.time() if records[0].timestamp == NO_TIME else records[0].timestamp / 1_000
+                found[place] = time.time() if records[0].timestamp <= NO_TIME else records[0].timestamp / 1_000
     consumer.assign([])
     return found

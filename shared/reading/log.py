@@ -18,7 +18,7 @@ from aiokafka.structs import OffsetAndTimestamp
 from shared.mongo import Document
 
 NO_TIME = -1
-"""The time of a record that was sent without one, which Kafka takes."""
+"""The time of a record that was sent without one, or with one before 1970. Kafka takes it, and finds none by it."""
 ANSWERS_WITHIN_S = 10.0  # aiokafka by itself would go on asking for 40 s and more
 REMEDY = "refill it from the services' events with `praxis refill --new-topics`, then `praxis rebuild --new-topics`"
 
@@ -64,6 +64,32 @@ def _firsts(oldest: Mapping[TopicPartition, OffsetAndTimestamp | None]) -> dict[
     return {place: found.timestamp for place, found in oldest.items() if found and found.offset == 0}
 
 
+async def held_up(bootstrap: str, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
+    """Where a transaction of some producer is open, and from which offset on nothing can be read for it.
+
+    Raises:
+        KafkaError, TimeoutError: Kafka does not tell.
+    """
+    async with (
+        asyncio.timeout(ANSWERS_WITHIN_S),
+        AIOKafkaConsumer(bootstrap_servers=bootstrap) as consumer,
+        AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed") as as_read,
+    ):
+        ends = await consumer.end_offsets(places)
+        readable = await as_read.end_offsets(places)  # asked last: what has come meanwhile holds nobody up
+    return {place: readable[place] for place in places if readable[place] < ends[place]}
+
+
+def open_transaction(place: TopicPartition, offset: int, bootstrap: str) -> str:
+    """What to do about it."""
+    return (
+        f"a transaction of another producer is open on {place.topic}, partition {place.partition}, and nothing from "
+        f"offset {offset} on can be read until it ends: by that producer, or by Kafka after the producer's "
+        f"transaction.timeout.ms, 15 minutes at most. To end it now: `kafka-transactions.sh --bootstrap-server "
+        f"{bootstrap} abort --topic {place.topic} --partition {place.partition} --start-offset {offset}`"
+    )
+
+
 async def cluster_id(bootstrap: str) -> str:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
@@ -100,7 +126,7 @@ def learned(number: int, document: Document | None, log: Log) -> Document:
             )
         if not offset or found is None:
             continue
-        if found != firsts.get(topic, found):
+        if found != max(firsts.get(topic, found), NO_TIME):
             raise LostLog(
                 f"{where}: the first record is not the one that was read, it came there {_instant(found)} and not "
                 f"{_instant(firsts[topic])}. The topic was made anew: {REMEDY}"
@@ -113,9 +139,12 @@ def learned(number: int, document: Document | None, log: Log) -> Document:
 
 
 def _instant(timestamp: int) -> str:
-    if timestamp == NO_TIME:
-        return "at no time that is stated"
-    return "at " + datetime.fromtimestamp(timestamp / 1_000, UTC).isoformat(timespec="milliseconds")
+    if timestamp <= NO_TIME:
+        return "at no time that is known"
+    try:
+        return "at " + datetime.fromtimestamp(timestamp / 1_000, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError):  # its sender may state any
+        return f"{timestamp} ms after 1970 began"
 
 
 def topic_of(place: TopicPartition) -> str:

@@ -22,6 +22,7 @@ from shared.kafka import NotUnderstood, Record, decode, partition_of, present_he
 from shared.mongo import Client, Database, Document, Session, transact
 from shared.reading.fetched import Blank
 from shared.reading.heads import Seen, TooFarAhead
+from shared.reading.log import NO_TIME
 from shared.reading.metrics import BATCH_FACTS, BLANKS, COMMIT_SECONDS, DEAD_LETTERS, FACTS, FENCED
 
 log = structlog.get_logger(__name__)
@@ -342,7 +343,7 @@ class Sink:
         if letters:
             await self._bury(unit, letters)
         firsts = {
-            topic: batch[0].timestamp
+            topic: max(batch[0].timestamp, NO_TIME)
             for topic, batch in news.items()
             if batch[0].offset == 0 and not isinstance(batch[0], Blank)
         }

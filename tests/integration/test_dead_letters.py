@@ -16,7 +16,7 @@ from services.metrics.app import app
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Limit, Settled, TooManyDeadLetters, bury
-from services.metrics.flip import begin, unseen_streams
+from services.metrics.flip import begin, give_up, unseen_streams
 from services.metrics.fold import Fold
 from services.metrics.settling import (
     DeadLetters,
@@ -38,6 +38,7 @@ from tests.builders import OnKafka, community_founded, member_joined, on_kafka, 
 
 PEOPLE = [f"01hzy{number:021d}" for number in range(1_000)]
 STREAM = str(stream())
+RELEASE = "this one"
 NUMBERS = range(12)
 HOME = partition_of(stream().key.encode(), 12)
 OPERATOR = Settled("ops", "a test", datetime(2026, 1, 31, 12, tzinfo=UTC))
@@ -374,14 +375,14 @@ async def test_a_rebuild_that_has_folded_what_was_discarded_meanwhile_is_begun_a
     with OldRelease():
         await sink(client, db).put(0, records([1, 2, 3]))
     id, _ = await waiting(letters)
-    assert await begin(db) == (FIRST, Build(2))
+    assert await begin(db, RELEASE) == (FIRST, Build(2))
     anew = await rebuilding(client, db, Build(2))
     await letters.discard(id, OPERATOR)
     await anew.put(0, records([1, 2, 3]))
-    assert await begin(db) == (FIRST, Build(3))
+    assert await begin(db, RELEASE) == (FIRST, Build(3))
     anew = await rebuilding(client, db, Build(3))
     await anew.put(0, records([1, 2, 3]))
-    assert await begin(db) == (FIRST, Build(3))
+    assert await begin(db, RELEASE) == (FIRST, Build(3))
     assert await seen(db, Build(3)) == Seen(head=3, missing={2})
 
 
@@ -404,6 +405,66 @@ async def test_what_a_rebuild_understands_is_folded_from_its_letter_and_waits_no
     await letters.discard(id, OPERATOR)
     undone = await dead_letters.claimed(db, dead_letters.undone_in(anew))
     assert {position.version for position in undone} == {2}, "the next rebuild does without it"
+
+
+async def test_what_only_a_rebuild_that_is_given_up_did_not_understand_waits_for_nobody(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    await sink(client, db).put(0, broken([1, 2, 3], poison=[3]))
+    (id,) = await waiting(letters)
+    await begin(db, RELEASE)
+    anew = await rebuilding(client, db, Build(2))
+    with OldRelease():  # as where the wrong one was begun
+        await anew.put(0, broken([1, 2, 3], poison=[3]))
+    assert await db.dead_letters.count_documents({}) == 2
+    assert await waiting(letters) == [id], "the build that is read has the fact"
+    await give_up(db)
+    assert await db.dead_letters.count_documents({}) == 1
+    assert await waiting(letters) == [id]
+
+
+async def test_a_rebuild_that_another_release_began_is_begun_anew(db: Database) -> None:
+    assert await begin(db, "an earlier one") == (FIRST, Build(2))
+    assert await begin(db, "an earlier one") == (FIRST, Build(2))
+    assert await begin(db, RELEASE) == (FIRST, Build(3)), "what it has folded, this one might fold otherwise"
+
+
+async def test_what_was_folded_and_is_discarded_all_the_same_is_done_without(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    good = records([1, 2, 3])
+    await sink(client, db).put(0, good)
+    with OldRelease():  # a rebuild of one that never took over, of a time when letters did not say whose they are
+        anew = await rebuilding(client, db, Build(2))
+        await anew.put(0, good)
+    await db.dead_letters.update_many({}, {"$unset": {"buried_in": "", "folded_in": ""}})
+    id, _ = await waiting(letters)
+    await letters.discard(id, OPERATOR)
+    await Fold(Build(3)).prepare(db)
+    anew = await rebuilding(client, db, Build(3))
+    await anew.put(0, good)
+    await TakingOver(client, db, (FIRST, Build(3)), 12).settle(NUMBERS)
+    comparison = Comparison()
+    async with client.start_session(snapshot=True) as session:
+        await compare(comparison, db, (FIRST, Build(3)), None, session)
+    assert comparison.streams_apart == [Apart(STREAM, [(2, 2)], [], [(2, 2)])], "it is told and to be accepted"
+    assert comparison.differs
+    assert await unseen_streams(db, FIRST, Build(3)) == [], "and then does not keep it from taking over"
+
+
+async def test_letters_that_an_earlier_release_settled_are_read(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2, 3]))
+    id, other = await waiting(letters)
+    settled = {**OPERATOR._asdict(), "folded": True}  # a field of that release
+    await db.dead_letters.update_one({"_id": id}, {"$set": {"replayed": settled}})
+    assert (await letters.letter(id)).letter.replayed == OPERATOR
+    assert await letters.replay(other, OPERATOR)
+    assert await letters.replay(id, OPERATOR) is True, "it said so, and is not there"
+    await dead_letters.say_folded(db, FIRST)
+    assert await db.dead_letters.count_documents(dead_letters.folded_in(Build(2))) == 0
 
 
 async def test_another_build_folds_what_was_replayed_and_is_a_dead_letter_there_too(
@@ -461,7 +522,7 @@ async def test_a_stray_that_was_replayed_in_the_place_of_a_fact_is_told_when_tha
     async with client.start_session(snapshot=True) as session:
         await compare(comparison, db, (FIRST, anew), HOME, session)
     ids = "forged", "community.rehabilitation-3"
-    assert comparison.streams_apart == [Apart(STREAM, [], [], ids)]
+    assert comparison.streams_apart == [Apart(STREAM, [], [], ids=ids)]
     later = Build(3)  # beside one that has the fact in its place, and not the stray
     await Fold(later).prepare(db)
     await sink(client, db, later, spread_over=12).put(HOME, {"membership": [one, two]})

@@ -272,11 +272,12 @@ async def count_all(db: Database) -> int:
     return sum([int(one["count"]) async for one in db.counts.find()])
 
 
-async def test_a_first_record_that_states_no_time_is_no_other_log(
-    worker: Worker, producer: AIOKafkaProducer, own_kafka: System, db: Database
+@pytest.mark.parametrize("time", [NO_TIME, -5, -(10**17)])
+async def test_a_first_record_whatever_time_it_states_is_no_other_log(
+    worker: Worker, producer: AIOKafkaProducer, own_kafka: System, db: Database, time: int
 ) -> None:
     facts = history(people=20)
-    await send_as_of(own_kafka.kafka, facts[:1], NO_TIME)
+    await send_as_of(own_kafka.kafka, facts[:1], time)
     await send(producer, map(encode, facts[1:]))
     await worker.start()
     await until(lambda: are_folded(db, facts))
@@ -287,6 +288,30 @@ async def test_a_first_record_that_states_no_time_is_no_other_log(
     await until(lambda: are_folded(db, more))
     await worker.kill()
     await make_anew(own_kafka.kafka)
-    await send(producer, map(encode, [*facts, *facts]))
+    await send(producer, map(encode, [*facts, *more] * 2))
     await worker.start()
-    assert "and not at no time that is stated. The topic was made anew" in await said_of_loss(worker)
+    told = await said_of_loss(worker)
+    assert "and not at no time that is known. The topic was made anew" in told
+
+
+async def test_new_topics_on_which_a_transaction_is_open_are_not_taken_for_all_there_is(
+    worker: Worker, producer: AIOKafkaProducer, own_kafka: System, db: Database, environment: dict[str, str]
+) -> None:
+    facts = await has_read(worker, producer, db)
+    await worker.kill()
+    await make_anew(own_kafka.kafka)
+    other = AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}")
+    await other.start()
+    try:
+        await other.begin_transaction()
+        first = encode(facts[0])
+        await other.send_and_wait(first.topic, b"{", key=first.key)
+        await send(producer, map(encode, facts))
+        refused = await rebuilt(environment, "--new-topics")
+        assert refused.exit == 1
+        assert refused.said("failed")["reason"].startswith("a transaction of another producer is open on membership.ev")
+        await other.abort_transaction()
+    finally:
+        await other.stop()
+    done = await rebuilt(environment, "--new-topics")
+    assert done.exit == 0, done.told

@@ -39,6 +39,7 @@ from tests.integration.waiting import PATIENCE_S, until
 from tests.unit.metrics.test_fold_laws import remembered
 
 SECOND = Build(2)
+RELEASE = "this one"
 Figures = dict[tuple[str, str, str, str], dict[str, int]]
 
 
@@ -328,7 +329,7 @@ STREAM = Stream("membership", "community", "rehabilitation")
 @pytest.fixture
 async def two_builds(client: Client, db: Database) -> tuple[Sink, Sink]:
     """Sinks of the current build and of the next; both have folded the same three facts."""
-    old, new = await begin(db)
+    old, new = await begin(db, RELEASE)
     assert (old, new) == (FIRST, SECOND)
     sinks = []
     for build in (old, new):
@@ -453,9 +454,9 @@ async def test_a_build_that_folded_what_is_discarded_since_is_begun_anew(
     await db.dead_letters.insert_one({"_id": "membership-0-9-000000", **undone})
     with pytest.raises(Stale, match="begins anew"):
         await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
-    assert await begin(db) == (FIRST, Build(3))
+    assert await begin(db, RELEASE) == (FIRST, Build(3))
     assert not [name for name in await db.list_collection_names() if name.endswith("_2")]
-    assert await begin(db) == (FIRST, Build(3))
+    assert await begin(db, RELEASE) == (FIRST, Build(3))
 
 
 async def test_a_build_that_was_given_up_meanwhile_does_not_take_over(
