@@ -291,7 +291,7 @@ async def test_a_first_record_whatever_time_it_states_is_no_other_log(
     await send(producer, map(encode, [*facts, *more] * 2))
     await worker.start()
     told = await said_of_loss(worker)
-    assert "and not at no time that is known. The topic was made anew" in told
+    assert "The topic was made anew" in told
 
 
 async def test_new_topics_on_which_a_transaction_is_open_are_not_taken_for_all_there_is(

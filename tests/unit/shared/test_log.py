@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from aiokafka import TopicPartition
 
-from shared.reading.log import Log, LostLog, learned
+from shared.reading.log import NO_TIME, Log, LostLog, learned
 
 PLACE = TopicPartition("membership.events", 3)
 FIRST = 1_767_225_600_000
@@ -32,6 +32,15 @@ def test_what_is_not_known_yet_is_learned() -> None:
     assert learned(3, document(known={}), log()) == found
     assert learned(3, document(known={}), log(cluster=None)) == {"log.firsts.membership": FIRST}
     assert learned(3, document(0, {}), log()) == {"log.cluster": "ours"}, "of a topic the first record that is read"
+
+
+def test_a_first_record_of_no_time_is_the_one_that_was_read_if_that_had_none() -> None:
+    known = {"cluster": "ours", "firsts": {"membership": -5}}  # as an earlier release kept what its sender stated
+    assert learned(3, document(known=known), log(first=NO_TIME)) == {}
+    with pytest.raises(LostLog, match=r"it came there at 2026-.* and not at no time that is known"):
+        learned(3, document(known=known), log())
+    with pytest.raises(LostLog, match="it came there at no time that is known and not at 2026-"):
+        learned(3, document(), log(first=NO_TIME))
 
 
 def test_before_anything_is_read_a_log_may_be_any_that_begins_at_its_beginning() -> None:
