@@ -219,7 +219,13 @@ MISTAKES = (
     Mistake(
         "any-log",
         "a log counts as the one that was read where it is long enough",
-        [Change("shared/reading/log.py", "        if found != firsts.get(topic, found):\n", "        if False:\n")],
+        [
+            Change(
+                "shared/reading/log.py",
+                "        if found != max(firsts.get(topic, found), NO_TIME):\n",
+                "        if False:\n",
+            )
+        ],
         [("topic-recreated", 0)],
     ),
     Mistake(
