@@ -160,6 +160,11 @@ def runs(versions: Sequence[int]) -> Runs:
     return found
 
 
+def versions_of(runs: Runs) -> set[int]:
+    """Each version of some runs."""
+    return {version for first, last in runs for version in range(first, last + 1)}
+
+
 async def _compare_sums(
     into: Comparison,
     before: AsyncCollection[Document],

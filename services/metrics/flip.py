@@ -60,7 +60,7 @@ async def begin(db: Database, release: str) -> tuple[Build, Build]:
     """
     old = await current_build(db)
     under_way = await db[BUILDS].find_one({"_id": NEXT})
-    is_ours = under_way is not None and under_way.get("release") == release
+    is_ours = under_way and under_way.get("release") == release
     if under_way and is_ours and not await _is_stale(db, Build(under_way["build"])):
         return old, Build(under_way["build"])
     await give_up(db)

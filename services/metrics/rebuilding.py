@@ -17,7 +17,7 @@ from pymongo.errors import OperationFailure
 
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets, places
-from services.metrics.comparison import MOST_TOLD, Comparison, Runs, compare, runs
+from services.metrics.comparison import MOST_TOLD, Comparison, compare, runs, versions_of
 from services.metrics.flip import (
     NotReady,
     Offsets,
@@ -208,7 +208,8 @@ class Rebuild:
         Looked for before anything is settled: else a stray that was replayed would be folded before the fact in whose
         place it stands, where that is still to come by the refill.
         """
-        for place, offset in (await held_up(self._settings.kafka, places(partitions))).items():
+        if held := await held_up(self._settings.kafka, places(partitions)):
+            place, offset = min(held.items())
             raise NotReady(f"{open_transaction(place, offset, self._settings.kafka)}. Then run this again")
         await beside.stay(range(partitions), None)
         try:
@@ -262,7 +263,8 @@ class Rebuild:
         lost = list[UnseenStream]()
         for one in comparison.streams_apart:
             stream = Stream.parse(one.stream)
-            if unseen := sorted(_each(one.only_before) - _each(one.given_up) - without.get(stream, set())):
+            lacking = versions_of(one.only_before) - versions_of(one.given_up)
+            if unseen := sorted(lacking - without.get(stream, set())):
                 lost.append(UnseenStream(stream, unseen))
         if lost:
             raise Unseen(old, new, lost)
@@ -337,10 +339,6 @@ class Progress:
             "facts_per_second": round(rate),
             "seconds_left": round(left / rate, 1) if rate else None,
         }
-
-
-def _each(runs: Runs) -> set[int]:
-    return {version for first, last in runs for version in range(first, last + 1)}
 
 
 async def _partitions(bootstrap: str) -> int:

@@ -143,14 +143,11 @@ class DeadLetters:
         fresh = await Late(self._db, build, self._partitions).fold(fact, session)
         if not fresh:
             await self._require_there(letter, fact, build, session)
-        told: Document = {"replayed": settled._asdict()}
-        if fresh:
-            change: Document = {"$set": told, "$addToSet": {"folded_in": build.number}}
-            await self._db.dead_letters.update_one({"_id": letter.id}, change, session=session)
-        else:  # what folded it is not to be forgotten for somebody who found it there
-            first = {"_id": letter.id, "replayed": None}
-            change = {"$set": told, "$addToSet": {"folded_in": {"$each": []}}}
-            await self._db.dead_letters.update_one(first, change, session=session)
+        # who folded it is not to be forgotten for somebody who found it there
+        which = {"_id": letter.id} if fresh else {"_id": letter.id, "replayed": None}
+        builds = [build.number] if fresh else []
+        change: Document = {"$set": {"replayed": settled._asdict()}, "$addToSet": {"folded_in": {"$each": builds}}}
+        await self._db.dead_letters.update_one(which, change, session=session)
         return fresh
 
     async def _require_there(self, letter: Letter, fact: Recorded, build: Build, session: Session) -> None:

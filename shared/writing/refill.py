@@ -61,7 +61,6 @@ class Refill:
         try:
             async with AIOKafkaConsumer(topic_name(self._topic), bootstrap_servers=self._bootstrap) as consumer:
                 consumer.pause(*_places(consumer))  # it is asked where they begin only
-                await self._forget_another_topics(consumer)
                 count = await self._put_back(consumer, told)
             self._come_to = None
             self._moved.set()
@@ -72,21 +71,22 @@ class Refill:
             relaying.cancel()
             await asyncio.gather(relaying, return_exceptions=True)
 
-    async def _forget_another_topics(self, consumer: AIOKafkaConsumer) -> None:
-        """Where the topic was made anew since an earlier run, or where that is not known, that run says nothing."""
+    async def _begun(self, consumer: AIOKafkaConsumer) -> Document | None:
+        """What an earlier run has left, unless the topic was made anew since, or that is not known."""
         begun = await self._db.refills.find_one({"_id": self._topic})
         if begun is None:
-            return
+            return None
         firsts, known = await _firsts(consumer), begun.get("firsts", {})
-        if not known or any(firsts.get(number) != first for number, first in known.items()):
-            log.warning("refill.begun_anew", topic=self._topic, count=begun["count"])
-            await self._db.refills.delete_one({"_id": self._topic})
+        if known and all(firsts.get(number) == first for number, first in known.items()):
+            return begun
+        log.warning("refill.begun_anew", topic=self._topic, count=begun["count"])
+        return None
 
     def _held_back(self) -> tuple[Document, Document] | None:
         return (self._come_to, self._end) if self._come_to else None
 
     async def _put_back(self, consumer: AIOKafkaConsumer, told: Told) -> int:
-        begun = await self._db.refills.find_one({"_id": self._topic})
+        begun = await self._begun(consumer)
         before = begun["count"] if begun else 0
         if begun:
             self._come_to = begun["come_to"]

@@ -302,17 +302,19 @@ async def test_an_unknown_reference_may_still_be_on_its_way_while_the_service_is
     assert unknown_for_good.json()["type"] == "/problems/unknown-person"
 
 
+@pytest.fixture
+async def other(kafka: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer of somebody else, who writes in transactions."""
+    async with AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=f"other-{ULID()}") as producer:
+        yield producer
+
+
 async def test_a_transaction_of_another_does_not_let_it_seem_behind(
-    own_database: str, membership: Membership, kafka: str
+    own_database: str, membership: Membership, other: AIOKafkaProducer
 ) -> None:
     community = await membership.found_community()
-    other = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=f"other-{ULID()}")
-    await other.start()
-    try:
-        async with other.transaction():
-            person = await Membership(other).register_person()
-    finally:
-        await other.stop()
+    async with other.transaction():
+        person = await Membership(other).register_person()
     async with serving() as convenings:
         await convenings.accept(f"{community}/convenings/spring", SCHEDULED)
         registrations, register = f"{community}/convenings/spring/registrations", {"registered_on": "2019-02-01"}
@@ -322,23 +324,18 @@ async def test_a_transaction_of_another_does_not_let_it_seem_behind(
 
 
 async def test_who_stands_behind_an_open_transaction_of_another_is_not_known_yet(
-    own_database: str, membership: Membership, kafka: str
+    own_database: str, membership: Membership, other: AIOKafkaProducer
 ) -> None:
     community = await membership.found_community()
-    other = AIOKafkaProducer(bootstrap_servers=kafka, transactional_id=f"other-{ULID()}")
-    await other.start()
-    try:
-        async with serving() as convenings:
-            await convenings.accept(f"{community}/convenings/spring", SCHEDULED)
-            registrations, register = f"{community}/convenings/spring/registrations", {"registered_on": "2019-02-01"}
-            await other.begin_transaction()
-            person = await Membership(other).register_person()
-            refused = await convenings.put(f"{registrations}/{person}", register)
-            assert refused.status_code == 503, "not 404: it may be there"
-            await other.commit_transaction()
-            await convenings.accept(f"{registrations}/{person}", register)
-    finally:
-        await other.stop()
+    async with serving() as convenings:
+        await convenings.accept(f"{community}/convenings/spring", SCHEDULED)
+        registrations, register = f"{community}/convenings/spring/registrations", {"registered_on": "2019-02-01"}
+        await other.begin_transaction()
+        person = await Membership(other).register_person()
+        refused = await convenings.put(f"{registrations}/{person}", register)
+        assert refused.status_code == 503, "not 404: it may be there"
+        await other.commit_transaction()
+        await convenings.accept(f"{registrations}/{person}", register)
 
 
 async def test_what_is_too_much_for_one_transaction_is_known_all_the_same(

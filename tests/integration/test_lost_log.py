@@ -300,9 +300,7 @@ async def test_new_topics_on_which_a_transaction_is_open_are_not_taken_for_all_t
     facts = await has_read(worker, producer, db)
     await worker.kill()
     await make_anew(own_kafka.kafka)
-    other = AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}")
-    await other.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}") as other:
         await other.begin_transaction()
         first = encode(facts[0])
         await other.send_and_wait(first.topic, b"{", key=first.key)
@@ -311,7 +309,5 @@ async def test_new_topics_on_which_a_transaction_is_open_are_not_taken_for_all_t
         assert refused.exit == 1
         assert refused.said("failed")["reason"].startswith("a transaction of another producer is open on membership.ev")
         await other.abort_transaction()
-    finally:
-        await other.stop()
     done = await rebuilt(environment, "--new-topics")
     assert done.exit == 0, done.told

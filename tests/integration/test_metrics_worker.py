@@ -327,9 +327,7 @@ async def test_the_marks_of_transactions_are_passed_and_what_one_gave_up_is_not_
     await begin_at_the_end(own_kafka.kafka, db)
     facts = history(people=5)
     unsaid = recorded(member_joined(), len(facts) + 1, facts[0].stream)
-    other = AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}")
-    await other.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}") as other:
         async with other.transaction():
             await send(other, map(encode, facts[:2]))
         await send(producer, map(encode, facts[2:4]))
@@ -338,8 +336,6 @@ async def test_the_marks_of_transactions_are_passed_and_what_one_gave_up_is_not_
         await other.abort_transaction()
         async with other.transaction():  # so that its mark is the last on the log
             await send(other, map(encode, facts[4:]))
-    finally:
-        await other.stop()
     number = number_of(facts)
     end = (await ends(own_kafka.kafka))[TopicPartition("membership.events", number)]
     await workers[0].start()

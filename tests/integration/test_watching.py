@@ -216,9 +216,7 @@ async def test_a_transaction_that_another_has_open_is_no_lack_of_progress_and_is
     await begin_at_the_end(own_kafka.kafka, db)
     await worker.start()
     await until(lambda: _has(worker, "partitions.assigned"))
-    other = AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}")
-    await other.start()
-    try:
+    async with AIOKafkaProducer(bootstrap_servers=own_kafka.kafka, transactional_id=f"other-{ULID()}") as other:
         await other.begin_transaction()
         first = encode(facts[0])
         await other.send_and_wait(first.topic, first.value, key=first.key, headers=first.headers)
@@ -229,8 +227,6 @@ async def test_a_transaction_that_another_has_open_is_no_lack_of_progress_and_is
         assert await worker.metric("praxis_lag_facts") == len(facts)
         assert not await is_folded(db, facts)
         await other.commit_transaction()
-    finally:
-        await other.stop()
     await until(lambda: is_folded(db, facts))
     await until(lambda: _is_ready(worker))
 
