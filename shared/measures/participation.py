@@ -130,8 +130,9 @@ REGISTRATIONS = Measure(
 
 def _came_registered(record: ParticipationRecord, registered: bool) -> Iterator[Contribution]:
     for convening, day in record.attended.items():
-        registrations = record.registered.get(convening, ())
-        if any(one.withdrawn_on is None for one in registrations) is registered:
+        made = record.registered.get(convening)
+        stood = made is not None and any(one.withdrawn_on is None for one in made)
+        if stood is registered:
             yield day, WHOLE, 1
             yield day, f"convening={convening}", 1
 

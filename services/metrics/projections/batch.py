@@ -90,9 +90,12 @@ def fold(about: Mapping[str, News], held: Mapping[str, Held], earlier: Mapping[s
     records = dict[str, Held]()
     differences = Differences()
     for id, news in about.items():
-        before = held.get(id) or Held(news.identity.empty(), {})
-        after = records[id] = _evolved(before, news, earlier.get(id))
-        differences.changed(news.scope, before.record, after.record)
+        before = held.get(id)
+        after = records[id] = _evolved(before or Held(news.identity.empty(), {}), news, earlier.get(id))
+        if before:
+            differences.changed(news.scope, before.record, after.record)
+        else:
+            differences.began(news.scope, after.record)
     if _merged(records):
         for person in united(_merged(held)):
             differences.gone(scope_of("community", person.community_id), person)

@@ -41,6 +41,11 @@ class Differences:
                 self._before[scope, measure.name] += contributions(was, measure)
                 self._now[scope, measure.name] += contributions(is_now, measure)
 
+    def began(self, scope: str, record: Record) -> None:
+        """A record is there now: one without facts adds nothing, so nothing is taken back."""
+        if not _is_merged(record):
+            self.came(scope, record)
+
     def gone(self, scope: str, record: Record) -> None:
         for measure in SUMMED.get(type(record), ()):
             self._before[scope, measure.name] += contributions(record, measure)
@@ -51,21 +56,22 @@ class Differences:
 
     def by_year(self) -> dict[SumId, dict[str, int]]:
         """Day -> delta, without what adds nothing."""
-        sums = defaultdict[SumId, dict[str, int]](dict)
+        sums = dict[SumId, dict[str, int]]()
         for scope, measure in self._before.keys() | self._now.keys():
-            for (key, day), delta in self._deltas(scope, measure).items():
-                if delta:
-                    sums[SumId(scope, measure, key, day[:4])][day] = delta
+            for (key, year), deltas in self._deltas(scope, measure).items():
+                if days := {day: delta for day, delta in deltas.items() if delta}:
+                    sums[SumId(scope, measure, key, year)] = days
         return sums
 
-    def _deltas(self, scope: str, measure: str) -> dict[tuple[str, str], int]:
-        """(key, day) -> delta"""
-        before, now = Counter(self._before.get((scope, measure))), Counter(self._now.get((scope, measure)))
-        deltas = dict[tuple[str, str], int]()
-        for contribution in before.keys() | now.keys():
-            if times := now.get(contribution, 0) - before.get(contribution, 0):
-                day, key, delta = contribution
-                deltas[key, day] = deltas.get((key, day), 0) + times * delta
+    def _deltas(self, scope: str, measure: str) -> dict[tuple[str, str], dict[str, int]]:
+        """(key, year) -> day -> delta"""
+        added = Counter(self._now.get((scope, measure)))
+        added.subtract(Counter(self._before.get((scope, measure))))
+        deltas = defaultdict[tuple[str, str], dict[str, int]](dict)
+        for (day, key, delta), times in added.items():
+            if times:
+                days = deltas[key, day[:4]]
+                days[day] = days.get(day, 0) + times * delta
         return deltas
 
 

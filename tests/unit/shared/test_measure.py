@@ -1,5 +1,6 @@
 """What every measure and figure has; the catalogue."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
@@ -7,6 +8,7 @@ from msgspec.structs import fields
 from shared.measures.catalogue import MEASURES, SUMMED
 from shared.measures.measure import Basis, Sums, contributions, firsts, sweep
 from shared.measures.membership import MEMBERS
+from shared.views.records import Record
 from tests.unit.shared.figures import CALENDAR, DAYS
 
 STATES = st.dictionaries(DAYS, st.sets(st.sampled_from("abc")))
@@ -48,6 +50,14 @@ def test_a_figure_holds_its_parts_the_largest_first_without_those_that_are_zero(
 def test_what_nobody_has_summed_is_zero() -> None:
     assert Sums().whole(MEMBERS) == 0
     assert Sums().parts(MEMBERS) == {}
+
+
+@pytest.mark.parametrize("kind", list(SUMMED), ids=lambda kind: kind.kind)
+def test_a_record_without_facts_adds_nothing_to_any_sum(kind: type[Record]) -> None:
+    """So a fold takes nothing back of one that was not there."""
+    empty = kind(*("id" for field in fields(kind) if field.required))
+    for measure in SUMMED[kind]:
+        assert list(contributions(empty, measure)) == [], measure.name
 
 
 def test_a_measure_is_in_the_catalogue_under_its_own_name_and_says_what_it_counts() -> None:
