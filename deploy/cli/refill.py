@@ -32,7 +32,7 @@ from shared.kafka import WrongPartitions, ensure_topics, topic_name
 from shared.lease import HeldElsewhere
 from shared.mongo import Client, connect
 from shared.reading.follower import read_anew
-from shared.writing.refill import Refill
+from shared.writing.refill import Refill, Refilled
 
 KAFKA_WITHIN_S = 30.0
 PUBLISHERS: dict[Topic, str] = {"membership": "membership", "convenings": "convenings", "feedback": "convenings"}
@@ -69,7 +69,7 @@ def refill(
     _log_to(system)
     begun = time.monotonic()
     try:
-        counts = asyncio.run(_refill(system, chosen, new_topics, partitions, replication))
+        refilled = asyncio.run(_refill(system, chosen, new_topics, partitions, replication))
     except WrongPartitions as problem:
         raise Failure(
             f"{problem.what}.",
@@ -84,17 +84,20 @@ def refill(
         raise Failure("Interrupted.", "run it again: it goes on where it was.") from None
     seconds = time.monotonic() - begun
     if as_json:
-        out.print_json(json.dumps({"facts": counts, "seconds": round(seconds, 1)}))
+        facts, earlier = ({topic: one[part] for topic, one in refilled.items()} for part in (0, 1))
+        out.print_json(json.dumps({"facts": facts, "earlier": earlier, "seconds": round(seconds, 1)}))
         return
-    total = sum(counts.values())
-    out.print(f"{total:,} facts are on Kafka again ({seconds:.1f} s, {total / seconds:,.0f} a second)")
+    total, earlier = (sum(parts) for parts in zip(*refilled.values(), strict=True))
+    before = f", {earlier:,} of them since an earlier run" if earlier else ""
+    speed = f"{seconds:.1f} s, {(total - earlier) / seconds:,.0f} a second"
+    out.print(f"{total:,} facts are on Kafka again{before} ({speed})")
     if new_topics:
         out.print("now `praxis rebuild --new-topics`, so that the figures are folded from the new topics")
 
 
 async def _refill(
     system: System, topics: list[Topic], new_topics: bool, partitions: int, replication: int
-) -> dict[str, int]:
+) -> dict[str, Refilled]:
     names = [topic_name(topic) for topic in topics]
     try:
         async with asyncio.timeout(KAFKA_WITHIN_S):
@@ -103,7 +106,7 @@ async def _refill(
         remedy = "`praxis status` says what runs; another address is given with PRAXIS_KAFKA. Then run it again."
         raise Failure(f"Kafka does not answer at {system.kafka}.", remedy) from None
     holder = f"{socket.gethostname()}:{os.getpid()}"
-    counts: dict[str, int] = {}
+    refilled: dict[str, Refilled] = {}
     client = connect(system.mongo)
     try:
         if new_topics:
@@ -112,10 +115,10 @@ async def _refill(
             for topic in topics:
                 bar = bars.add_task(topic, total=None)
                 one = Refill(client[PUBLISHERS[topic]], system.kafka, topic, holder)
-                counts[topic] = await one.run(partial(_advance, bars, bar))
+                refilled[topic] = await one.run(partial(_advance, bars, bar))
     finally:
         await client.close()
-    return counts
+    return refilled
 
 
 def _advance(bars: Progress, bar: TaskID, done: int, of: int) -> None:

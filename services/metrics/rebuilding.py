@@ -56,8 +56,8 @@ TRIES = 30
 SNAPSHOT_IS_GONE = (239, 246)  # SnapshotTooOld, SnapshotUnavailable
 
 REFILL_FIRST = (
-    "Run this again when the refill has ended; what is not there then was recorded by no service, and goes with "
-    "--take-back"
+    "Let a refill of all topics come to its end, `praxis refill --new-topics`, begun after they were made, and run "
+    "this again; what is not there then was recorded by no service, and goes with --take-back"
 )
 Say = Callable[[dict[str, Any]], None]
 Ask = Callable[[str], Awaitable[bool]]

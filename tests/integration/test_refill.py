@@ -1,9 +1,10 @@
 """A refill on real engines: every stream in its order beside live writing, and on where it was after it was killed."""
 
 import asyncio
+import itertools
 import sys
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -16,12 +17,15 @@ from shared.kafka import decode, ensure_topics, topic_name
 from shared.lease import HeldElsewhere, Lease
 from shared.mongo import Client, Database, transact
 from shared.reading.follower import read_anew
+from shared.reading.log import Log, look_at
 from shared.reading.sink import BeginsBeyond, Sink
+from shared.writing import refill
 from shared.writing.ledger import Ledger
 from shared.writing.refill import AT_ONCE, Refill
 from shared.writing.relay import Relay
 from shared.writing.store import make_collections
 from tests.builders import member_joined
+from tests.integration.test_lost_log import make_anew
 from tests.integration.test_metrics_worker import PARTITIONS, ROOT
 from tests.integration.test_sink import Counting, batch, count, keep_letters
 from tests.integration.waiting import until
@@ -122,7 +126,7 @@ async def test_every_stream_comes_again_from_its_first_fact_on_and_what_is_writt
         begin = await ends(kafka)
         refilling = asyncio.create_task(Refill(db, kafka, "membership", "a").run())
         writing = asyncio.create_task(service.write_here_and_there(refilling.done))
-        assert await refilling >= 40 * 150
+        assert (await refilling).facts >= 40 * 150
         await writing
         await service.until_sent()
         found = await versions(kafka, service.streams, begin)
@@ -151,8 +155,9 @@ async def test_killed_half_way_it_goes_on_where_it_was(client: Client, db: Datab
         await until(is_half_way)
         process.kill()
         await process.wait()
-        left = await Refill(db, kafka, "membership", "another").run()
-        assert 0 < left <= 20 * 400 - AT_ONCE
+        done = await Refill(db, kafka, "membership", "another").run()
+        assert done.facts == 20 * 400
+        assert AT_ONCE <= done.earlier < 20 * 400
         await service.until_sent()
         found = await versions(kafka, service.streams, begin)
     for stream in service.streams:
@@ -160,19 +165,51 @@ async def test_killed_half_way_it_goes_on_where_it_was(client: Client, db: Datab
 
 
 @pytest.mark.parametrize(
-    "known", [{"0": 1_700_000_000_000}, {}, None], ids=["another topic", "an empty one", "not said"]
+    "known", [{"0": [0, 1_700_000_000_000]}, {}, None], ids=["another topic", "an empty one", "not said"]
 )
 async def test_what_was_begun_on_a_topic_that_was_made_anew_since_is_begun_anew(
-    client: Client, db: Database, kafka: str, known: Mapping[str, int] | None
+    client: Client, db: Database, kafka: str, known: Mapping[str, list[int]] | None
 ) -> None:
     async with Service(client, db, kafka, streams=2) as service:
         for stream in service.streams:
             await service.write(stream, facts=5)
         await service.until_sent()
         begun = {"_id": "membership", "come_to": {"stream": str(service.streams[0]), "version": 5}, "count": 5}
-        await db.refills.insert_one({**begun, **({} if known is None else {"firsts": known})})
-        assert await Refill(db, kafka, "membership", "one").run() == 10
+        await db.refills.insert_one({**begun, **({} if known is None else {"begins": known})})
+        assert await Refill(db, kafka, "membership", "one").run() == (10, 0)
         assert await db.refills.find_one() is None
+
+
+@pytest.mark.parametrize("look", [1, 3, 5])
+async def test_a_topic_that_is_made_anew_while_it_is_refilled_is_begun_anew(
+    client: Client, db: Database, kafka: str, monkeypatch: pytest.MonkeyPatch, look: int
+) -> None:
+    """An empty one before it can be told from another, one that holds some, and one that holds all."""
+    looks = itertools.count()
+
+    async def look_at_another(consumer: AIOKafkaConsumer, places: Collection[TopicPartition]) -> Log:
+        if next(looks) == look:
+            await make_anew(kafka)
+        return await look_at(consumer, places)
+
+    async with Service(client, db, kafka, streams=20) as service:
+        for stream in service.streams:
+            await service.write(stream, facts=250)
+        await service.until_sent()
+        await make_anew(kafka)
+        monkeypatch.setattr(refill, "look_at", look_at_another)
+        assert await Refill(db, kafka, "membership", "one").run() == (20 * 250, 0)
+        await service.until_sent()
+        found = await versions(kafka, service.streams, dict.fromkeys(PLACES, 0))
+    assert next(looks) > look + 1
+    for stream in service.streams:
+        assert set(found[stream]) == set(range(1, 251)), stream
+    assert await db.refills.find_one() is None
+
+
+async def test_nothing_on_record_is_nothing_to_wait_for(client: Client, db: Database, kafka: str) -> None:
+    async with Service(client, db, kafka, streams=0):
+        assert await Refill(db, kafka, "membership", "one").run() == (0, 0)
 
 
 async def test_one_refill_of_a_database_at_a_time(client: Client, db: Database, kafka: str) -> None:
@@ -186,7 +223,7 @@ async def test_one_refill_of_a_database_at_a_time(client: Client, db: Database, 
             await Refill(db, kafka, "membership", "one").run()
         assert await ends(kafka) == begin
         await other.give_up()
-        assert await Refill(db, kafka, "membership", "one").run() == 3
+        assert await Refill(db, kafka, "membership", "one").run() == (3, 0)
 
 
 REFILLING = """
