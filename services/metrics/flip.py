@@ -6,6 +6,8 @@ from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator,
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
+from pymongo import ReturnDocument
+
 from services.metrics import dead_letters
 from services.metrics.builds import current_build
 from shared.events.fact import Position, Stream
@@ -60,26 +62,36 @@ async def begin(db: Database, release: str) -> tuple[Build, Build]:
     """
     old = await current_build(db)
     under_way = await db[BUILDS].find_one({"_id": NEXT})
-    is_ours = under_way and under_way.get("release") == release
+    is_ours = under_way and under_way.get("release") == release and not under_way.get("given_up")
     if under_way and is_ours and not await _is_stale(db, Build(under_way["build"])):
         return old, Build(under_way["build"])
     await give_up(db)
-    last = await db[BUILDS].find_one({"_id": LAST})
-    new = Build(max(old.number, last["build"] if last else 0) + 1)
-    await db[BUILDS].update_one({"_id": LAST}, {"$set": {"build": new.number}}, upsert=True)
+    highest = {"$set": {"build": {"$add": [{"$max": ["$build", old.number]}, 1]}}}
+    last = await db[BUILDS].find_one_and_update(
+        {"_id": LAST}, [highest], upsert=True, return_document=ReturnDocument.AFTER
+    )
+    assert last is not None
+    new = Build(last["build"])
     await db[BUILDS].insert_one({"_id": NEXT, "build": new.number, "beside": old.number, "release": release})
     return old, new
 
 
 async def give_up(db: Database) -> Build | None:
-    """Leave no trace of the rebuild that was not finished; None where there is none."""
+    """Leave no trace of the rebuild that was not finished; None where there is none.
+
+    That it is given up is said first, of this build: then it never takes over, so that whoever sleeps in here wakes up
+    beside one that nobody reads.
+    """
     under_way = await db[BUILDS].find_one({"_id": NEXT})
     if under_way is None:
         return None
     build = Build(under_way["build"])
+    this = {"_id": NEXT, "build": build.number}
+    if not (await db[BUILDS].update_one(this, {"$set": {"given_up": True}})).matched_count:
+        return None  # it has taken over meanwhile, or is gone
     await dead_letters.forget(db, build)
     await _drop(db, build)
-    await db[BUILDS].delete_one({"_id": NEXT})
+    await db[BUILDS].delete_one(this)
     return build
 
 
@@ -88,10 +100,14 @@ async def clear(db: Database) -> list[int]:
 
     The closed partition documents of a build that was current stay for good: they are what stops whoever wakes up one
     day and would take a build without any for one that is to be folded from the beginning.
+
+    What is there is looked at first, then which is under way, then which is current. In this order none is missed: a
+    build is under way before it has collections, and then takes over; one that is neither never is again.
     """
-    kept = {document["build"] async for document in db[BUILDS].find({"_id": {"$in": [CURRENT, NEXT]}})}
     names = await db.list_collection_names()
     there = {int(found[2]) for name in names if (found := re.fullmatch(r"(records|sums|heads)_(\d+)", name))}
+    under_way = await db[BUILDS].find_one({"_id": NEXT})
+    kept = {(await current_build(db)).number} | ({under_way["build"]} if under_way else set())
     for number in sorted(there - kept):
         await _drop(db, Build(number))
     return sorted(there - kept)
@@ -147,7 +163,8 @@ async def _flip(
     pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
     if pointer is None or pointer["build"] != old.number:
         raise NotReady(f"build {old.number} is not the current one any more: begin again")
-    if not (await db[BUILDS].delete_one({"_id": NEXT, "build": new.number}, session=session)).deleted_count:
+    under_way = {"_id": NEXT, "build": new.number, "given_up": {"$exists": False}}
+    if not (await db[BUILDS].delete_one(under_way, session=session)).deleted_count:
         raise NotReady(f"build {new.number} was given up meanwhile: begin again")
     streams = await caught_up(stopped)
     if await _is_stale(db, new):

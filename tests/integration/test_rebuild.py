@@ -18,11 +18,11 @@ from ulid import ULID
 from deploy.local.settings import free_ports
 from deploy.local.system import System
 from services.gateway.holdings import Views
-from services.metrics import rebuilding
+from services.metrics import dead_letters, rebuilding
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Settled, bury
-from services.metrics.flip import NotReady, Offsets, Stale, Unseen, begin, clear, flip
+from services.metrics.flip import NotReady, Offsets, Stale, Unseen, begin, clear, flip, give_up
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.settling import DeadLetters
@@ -465,6 +465,59 @@ async def test_a_build_that_was_given_up_meanwhile_does_not_take_over(
     await db[BUILDS].delete_one({"_id": "next"})
     with pytest.raises(NotReady, match="given up"):
         await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
+
+
+async def test_who_sleeps_while_giving_a_build_up_drops_none_that_is_read(
+    client: Client, db: Database, two_builds: tuple[Sink, Sink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forget = dead_letters.forget
+
+    async def asleep(db: Database, build: Build) -> None:
+        with pytest.raises(NotReady, match="build 2 was given up meanwhile"):
+            await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
+        monkeypatch.setattr(dead_letters, "forget", forget)
+        assert await begin(db, RELEASE) == (FIRST, Build(3)), "another one does not go on with it"
+        await Fold(Build(3)).prepare(db)
+        await sink(client, db, Build(3)).put(0, joined(range(3)))
+        await flip(client, db, FIRST, Build(3), PARTITIONS, at_once)
+        await forget(db, build)
+
+    monkeypatch.setattr(dead_letters, "forget", asleep)
+    assert await give_up(db) == SECOND
+    assert await current_build(db) == Build(3)
+    assert await folded(db, Build(3)) == 3
+    assert not [name for name in await db.list_collection_names() if name.endswith("_2")]
+
+
+async def test_what_took_over_is_not_given_up(client: Client, db: Database, two_builds: tuple[Sink, Sink]) -> None:
+    await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
+    assert await give_up(db) is None
+    assert await folded(db, SECOND) == 3
+
+
+async def test_what_is_begun_while_it_is_cleared_up_is_kept(
+    client: Client, db: Database, two_builds: tuple[Sink, Sink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = db.list_collection_names
+
+    async def after_another_began() -> list[str]:
+        await give_up(db)
+        assert await begin(db, RELEASE) == (FIRST, Build(3))
+        await Fold(Build(3)).prepare(db)
+        await sink(client, db, Build(3)).put(0, joined(range(3)))
+        return await names()
+
+    monkeypatch.setattr(db, "list_collection_names", after_another_began)
+    assert await clear(db) == []
+    assert await folded(db, Build(3)) == 3
+
+
+async def test_no_number_is_given_to_two_builds(db: Database) -> None:
+    numbers = []
+    for _ in range(3):
+        numbers.append((await begin(db, RELEASE))[1].number)
+        await give_up(db)
+    assert numbers == [2, 3, 4]
 
 
 # what they look at
