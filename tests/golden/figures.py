@@ -1,9 +1,9 @@
-"""A history as it is kept, and the figures that the present code makes of it."""
+"""A history as it is kept, and the records and figures that the present code makes of it."""
 
 import gzip
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,9 @@ from shared.measures.feedback import nps
 from shared.measures.participation import in_order, retention
 from shared.measures.united import united
 from shared.views.records import RECORDS, ConveningRecord, ParticipationRecord
+from shared.views.records import Record as Kept
 from tests.builders import OnKafka
+from tests.golden.known import Figures
 from tests.unit.metrics.test_fold_laws import Memory, remembered
 
 DAYS = ("2018-12-31", "2019-02-28", "2019-12-31", "2020-02-03", "2020-02-16", "2020-02-29", "2020-12-31", "2021-12-31")
@@ -21,7 +23,6 @@ LAST = DAYS[-1]
 BATCHES = (1, 3, 20, 60)
 """Facts in a batch, in turn: the sizes must not matter."""
 
-Figures = dict[str, Any]
 Line = dict[str, Any]
 """A record on Kafka as it is kept: topic, key, headers, value."""
 
@@ -40,14 +41,22 @@ def read_facts(path: Path) -> list[Line]:
         return [json.loads(line) for line in file]
 
 
-def folded(lines: Sequence[Line]) -> Figures:
-    """What the present code makes of them."""
+def replayed(lines: Sequence[Line]) -> Memory:
+    """What the present code keeps of them."""
     facts, batches = [decode(_record(line, offset)) for offset, line in enumerate(lines)], list[list[Recorded]]()
     while facts:
         size = BATCHES[len(batches) % len(BATCHES)]
         batches.append(facts[:size])
         facts = facts[size:]
-    memory = remembered(batches)
+    return remembered(batches)
+
+
+def records_of(memory: Memory) -> dict[str, Kept]:
+    """By id."""
+    return {id: held.record for id, held in memory.held.items()}
+
+
+def figures_of(memory: Memory) -> Figures:
     return {
         "sums": {day: _sums(memory, day) for day in DAYS},
         "retention": _retention(memory),
@@ -55,25 +64,6 @@ def folded(lines: Sequence[Line]) -> Figures:
         "distinct-participants": len({p.person_id for p in _people(memory) if p.attended}),
         "records": dict(sorted(Counter(held.record.kind for held in memory.held.values()).items())),
     }
-
-
-def as_recorded(found: Figures, recorded: Figures) -> Figures:
-    """What was found without measures, and without kinds of parts of a measure, that the recording does not know."""
-    known: dict[str, set[str]] = {}
-    for scopes in recorded["sums"].values():
-        for one in scopes.values():
-            for measure, keyed in one.items():
-                known.setdefault(measure, set()).update(key.partition("=")[0] for key in keyed)
-
-    def parts(measure: str, keyed: Mapping[str, int]) -> dict[str, int]:
-        return {key: value for key, value in keyed.items() if key.partition("=")[0] in known.get(measure, set())}
-
-    def measures(of_scope: Mapping[str, Mapping[str, int]]) -> Figures:
-        told = {measure: parts(measure, keyed) for measure, keyed in of_scope.items()}
-        return {measure: keyed for measure, keyed in told.items() if keyed}
-
-    sums = {day: {scope: measures(one) for scope, one in scopes.items()} for day, scopes in found["sums"].items()}
-    return {**{name: found[name] for name in recorded if name in found}, "sums": sums}
 
 
 def _record(line: Line, offset: int) -> Record:

@@ -10,7 +10,8 @@ from itertools import pairwise
 from typing import Any, NamedTuple
 
 from tests.faults import recompute
-from tests.golden.figures import DAYS, Figures, Line
+from tests.golden.figures import DAYS, Line
+from tests.golden.known import Figures
 
 Fact = dict[str, Any]
 FOR_EVER = "9999-12-31"
