@@ -8,7 +8,7 @@ LAG_FACTS = Gauge("praxis_lag_facts", "Records on Kafka that are not folded yet"
 LAG_SECONDS = Gauge("praxis_lag_seconds", "How long the oldest of them has been on Kafka", PLACE)
 LAG_TREND = Gauge(
     "praxis_lag_trend",
-    "Seconds of lag gained per second, over half a minute: 1 where nothing is folded, below 0 while it catches up",
+    "Seconds of lag gained per second, over half a minute: 1 if nothing was folded in it, below 0 while it catches up",
     PLACE,
 )
 LOOKED_AT = Gauge(

@@ -25,3 +25,7 @@ RELAY_SECONDS = Histogram(
 )
 OUTBOX_AGE_SECONDS = Gauge("praxis_outbox_age_seconds", "How long the oldest message waits that is not on Kafka yet")
 OUTBOX_MESSAGES = Gauge("praxis_outbox_messages", "Messages that are not on Kafka yet")
+OUTBOX_LOOKED_AT = Gauge(
+    "praxis_outbox_looked_at_seconds",
+    "When the outbox was last looked at, in seconds since 1970: not lately where MongoDB is away",
+)

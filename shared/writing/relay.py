@@ -22,7 +22,14 @@ from shared.drivers import by_its_name
 from shared.kafka import partition_of
 from shared.mongo import Database, Document
 from shared.running import told_to_end
-from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES, RELAY_FAILURES, RELAY_SECONDS, RELAYED
+from shared.writing.metrics import (
+    OUTBOX_AGE_SECONDS,
+    OUTBOX_LOOKED_AT,
+    OUTBOX_MESSAGES,
+    RELAY_FAILURES,
+    RELAY_SECONDS,
+    RELAYED,
+)
 
 log = structlog.get_logger(__name__)
 
@@ -132,6 +139,7 @@ class Relay:
         since = oldest[0].get("put_at", now) if oldest else now
         OUTBOX_AGE_SECONDS.set(max((now - since).total_seconds(), 0.0))
         OUTBOX_MESSAGES.set(await self._outbox.estimated_document_count())
+        OUTBOX_LOOKED_AT.set(now.timestamp())
 
     async def _follow(self, producer: AIOKafkaProducer) -> None:
         after: Document | None = None

@@ -1,6 +1,7 @@
 """The relay between a real MongoDB and a real Kafka: repeats facts where it must, and never loses one."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
@@ -16,7 +17,7 @@ from shared.kafka import Message, ensure_topics
 from shared.mongo import Database
 from shared.writing import relay as relaying
 from shared.writing.ledger import outgoing
-from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_MESSAGES
+from shared.writing.metrics import OUTBOX_AGE_SECONDS, OUTBOX_LOOKED_AT, OUTBOX_MESSAGES
 from shared.writing.relay import AT_ONCE, Relay
 from tests.integration.waiting import until
 
@@ -208,6 +209,7 @@ async def test_the_age_of_the_oldest_message_is_told_by_whoever_is_there(
         await until(lambda: is_told(2, 0.5, 60))
         async with relays(db, kafka):
             await until(lambda: is_told(0, 0, 0))
+        assert time.time() - OUTBOX_LOOKED_AT._value.get() < 5
     finally:
         telling.cancel()
         await asyncio.gather(telling, return_exceptions=True)

@@ -1,5 +1,6 @@
 """How far reading is behind."""
 
+import pytest
 from aiokafka import TopicPartition
 
 from services.metrics.lag import OVER_S, Trend, behind
@@ -15,6 +16,13 @@ def test_only_what_is_behind_has_a_lag() -> None:
 def test_the_trend_is_one_where_nothing_is_folded() -> None:
     trend = Trend()
     assert [trend.add(at, at) for at in (0.0, 5.0, 10.0)] == [0.0, 1.0, 1.0]
+
+
+def test_the_trend_is_a_third_when_folding_stopped_ten_seconds_ago() -> None:
+    trend = Trend()
+    told = [trend.add(at, max(at - 60.0, 0.0)) for at in (float(5 * look) for look in range(30))]
+    assert told[12:19] == [0.0, *(pytest.approx(gained / OVER_S) for gained in (5, 10, 15, 20, 25, 30))]
+    assert told[-1] == 1.0
 
 
 def test_the_trend_is_below_zero_while_it_catches_up() -> None:

@@ -1,18 +1,21 @@
 """What goes on in the background bears a fault of the driver's own as it bears a database that is away."""
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from pymongo.errors import AutoReconnect
 
 from shared import running
 from shared.lease import Lease
 from shared.reading.follower import stop
 from shared.running import until_done
 from shared.writing import relay
+from shared.writing.metrics import OUTBOX_LOOKED_AT
 from shared.writing.relay import Relay
 from tests.unit.shared.test_transact import LOST_LOCK, in_the_driver
 
@@ -53,6 +56,56 @@ def test_the_age_of_the_outbox_is_told_again(monkeypatch: pytest.MonkeyPatch) ->
         return await still_runs(Relay(database, "nowhere:1", asyncio.Event()).tell_age(), lambda: outbox.asked)
 
     assert asyncio.run(run())
+
+
+class Empty:
+    """An outbox of which all is on Kafka, until MongoDB is away."""
+
+    is_away = False
+
+    def find(self, *_: object) -> Any:
+        found = SimpleNamespace(to_list=self._nothing)
+        found.sort = found.limit = lambda *_: found
+        return found
+
+    async def _nothing(self) -> list[Any]:
+        if self.is_away:
+            raise AutoReconnect("it is away")
+        return []
+
+    async def estimated_document_count(self) -> int:
+        return len(await self._nothing())
+
+
+def test_the_age_of_the_outbox_says_when_it_was_looked_at_and_is_old_while_mongodb_is_away(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(relay, "TELL_EVERY_S", 0.01)
+    outbox = Empty()
+    database: Any = SimpleNamespace(outbox=outbox)
+
+    async def looked_at_within(seconds: float) -> float:
+        await asyncio.sleep(seconds)
+        at: float = OUTBOX_LOOKED_AT._value.get()
+        return at
+
+    async def run() -> None:
+        began = time.time()
+        telling = asyncio.create_task(Relay(database, "nowhere:1", asyncio.Event()).tell_age())
+        try:
+            first = await looked_at_within(0.1)
+            assert began <= first <= time.time()
+            assert await looked_at_within(0.1) > first
+            outbox.is_away = True
+            last = await looked_at_within(0.1)
+            assert await looked_at_within(0.1) == last
+            outbox.is_away = False
+            assert await looked_at_within(0.1) > last
+        finally:
+            telling.cancel()
+            await asyncio.gather(telling, return_exceptions=True)
+
+    asyncio.run(run())
 
 
 def test_a_lease_is_asked_for_again() -> None:
