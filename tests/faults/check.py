@@ -1,16 +1,16 @@
-"""The checker: compares a history with itself, and says in Jepsen's words what is wrong with it.
+"""The checker: compares a history with itself, and says in Jepsen's words what is wrong with it."""
 
-python -m tests.faults.check FOLDER…    (of one history, or one that holds several)
-"""
-
+import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, NoReturn
 
 from tests.faults.anomaly import Anomaly, Kind
 from tests.faults.checks import answering, bearing, folding, forgetting, relaying, writing
-from tests.faults.history import ABOUT, BROKE_OFF, History
+from tests.faults.history import ABOUT, BROKE_OFF, PARTS, History
 
+OF_FACTS = ("events", "planted")
 CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     answering.answered,
     answering.refused,
@@ -36,6 +36,14 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
 )
 
 
+class Lacking(KeyError):
+    """A line of a history lacks a key that a check needs."""
+
+    def __init__(self, where: str, key: str) -> None:
+        super().__init__(key)
+        self.where = where
+
+
 def check(history: History) -> list[Anomaly]:
     """Everything that is wrong, in the order in which a fact goes its way; an empty list as a rule."""
     broke_off = [line for line in history.nemesis if line["what"] == BROKE_OFF]
@@ -49,8 +57,15 @@ def histories(folder: Path) -> list[Path]:
     return sorted(about.parent for about in folder.rglob(ABOUT)) or [folder]
 
 
-def main(folders: Sequence[Path]) -> int:
-    return max((_told(one) for folder in folders for one in histories(folder)), default=0)
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults.check", description="Check saved histories once more."
+    )
+    parser.add_argument(
+        "folders", nargs="+", type=Path, metavar="FOLDER", help="of one history, or one that holds several"
+    )
+    folders: list[Path] = parser.parse_args(arguments).folders
+    return max(_told(one) for folder in folders for one in histories(folder))
 
 
 def _told(folder: Path) -> int:
@@ -58,7 +73,12 @@ def _told(folder: Path) -> int:
         history = History.load(folder)
     except (OSError, ValueError) as problem:  # not there, or not as a run writes it
         sys.exit(f"{folder} holds no history: {problem}. Name the folder that a run tells at its end, or one within it")
-    anomalies = check(history)
+    try:
+        anomalies = check(history)
+    except KeyError as missing:  # no run writes such a line
+        if not (where := _where_it_is_missing(history, missing.args[0])):
+            raise
+        sys.exit(f"{folder} cannot be checked: {where} lacks the key {missing.args[0]!r}")
     print(f"{folder}: {len(history.acknowledged())} commands acknowledged, {len(history.events)} facts")  # noqa: T201
     for anomaly in anomalies:
         print(f"  {anomaly}")  # noqa: T201
@@ -66,5 +86,45 @@ def _told(folder: Path) -> int:
     return 1 if anomalies else 0
 
 
+class _Line(dict[str, Any]):
+    """What stands somewhere in a line of a history, and knows where."""
+
+    where = ""
+
+    def __missing__(self, key: str) -> NoReturn:
+        raise Lacking(self.where, key)
+
+
+def _where_it_is_missing(history: History, key: Any) -> str | None:
+    """The file and the line that have made a check fail; None where no line is to blame."""
+    placed = {
+        part: [_placed(line, _place(part, at)) for at, line in enumerate(getattr(history, part))] for part in PARTS
+    }
+    try:
+        check(History(history.about, **placed))
+    except Lacking as lacking:
+        return lacking.where
+    except KeyError:  # of a copy, which knows no place: it is one of facts' data, and others of its type state the key
+        facts = [(_place(part, at), one) for part in OF_FACTS for at, one in enumerate(getattr(history, part))]
+        stating = {one.get("type") for _, one in facts if key in one.get("data", ())}
+        lacking_it = (where for where, one in facts if one.get("type") in stating and key not in one.get("data", ()))
+        return next(lacking_it, None)
+    return None
+
+
+def _place(part: str, index: int) -> str:
+    return f"{part}.jsonl, line {index + 1}"
+
+
+def _placed(value: Any, where: str) -> Any:
+    if isinstance(value, list):
+        return [_placed(one, where) for one in value]
+    if not isinstance(value, dict):
+        return value
+    line = _Line({name: _placed(held, where) for name, held in value.items()})
+    line.where = where
+    return line
+
+
 if __name__ == "__main__":
-    sys.exit(main([Path(folder) for folder in sys.argv[1:]]) if sys.argv[1:] else "name the folders of some histories")
+    sys.exit(main())
