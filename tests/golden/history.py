@@ -295,6 +295,7 @@ class History:
             accredited_by="The college",
             demonstration_on=shown,
         )
+        group = a.design_group_met("full", person_ids=tuple(self._people[20:22]), organisation_ids=("full",))
         convening = ConveningScheduled(
             convening_id="full-0",
             title="In full",
@@ -309,6 +310,6 @@ class History:
         )
         self._tell("membership", "programme", "full", programme)
         self._tell("membership", "organisation", "full", organisation)
-        self._tell("membership", "community", "full", community)
+        self._tell("membership", "community", "full", community, group)
         self._tell("convenings", "community", "full", convening)
         self._tell("feedback", "innovation", "full", innovation)

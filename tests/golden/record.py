@@ -1,6 +1,6 @@
 """Record the history of a release, with the records and the figures that it gives.
 
-It is recorded only if a plain recount gives the same figures, and every kind of fact there is is among the facts.
+It is recorded only if a plain recount gives the same figures, and the facts leave out no kind of fact and no field.
 """
 
 import argparse

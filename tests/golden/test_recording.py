@@ -2,9 +2,11 @@
 
 import json
 import shutil
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
+from msgspec import Struct, to_builtins
 
 from tests.golden import recording
 from tests.golden.figures import figures_of, records_of, replayed
@@ -31,6 +33,30 @@ def test_a_recording_holds_all_that_the_facts_give(recorded: Path) -> None:
     assert records == {id: json.loads(json.dumps(record.to_store())) for id, record in records_of(memory).items()}
     assert known["figures"] == sorted(figures)
     assert recording.broken(recorded) == []
+
+
+def test_a_recording_made_now_would_leave_no_field_of_a_record_unstated(recorded: Path) -> None:
+    """A fold that drops one would be noticed only by a recording that holds it."""
+    facts, _, _, known = recording.read(recorded / "0.2.0")
+    seen = {place for record in records_of(replayed(facts)).values() for place in stated(record, record.kind)}
+    assert {f"{place}.{name}" for place, names in known["fields"].items() for name in names} - seen == set()
+
+
+def stated(value: object, place: str) -> Iterator[str]:
+    """The fields that are there, of the record and of its parts."""
+    match value:
+        case Struct():
+            for name in to_builtins(value, enc_hook=str):
+                yield f"{place}.{name}"
+                yield from stated(getattr(value, name), f"{place}.{name}")
+        case Mapping():
+            for held in value.values():
+                yield from stated(held, place)
+        case tuple():
+            for held in value:
+                yield from stated(held, place)
+        case _:
+            pass
 
 
 def test_a_measure_that_is_taken_out_of_a_recording_is_missed(here: Path) -> None:
