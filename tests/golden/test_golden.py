@@ -56,7 +56,7 @@ def test_a_recorded_history_gives_the_recorded_records_and_figures(release: Path
 def test_the_recorded_figures_are_those_of_a_plain_recount(release: Path) -> None:
     facts, figures, _, known = recorded_in(release)
     found = as_kept(known_figures(recounted(facts), known))
-    require_same(by_day({name: figures[name] for name in found}), by_day(found), "recounted")
+    require_same(by_day({name: figures[name] for name in found if name in figures}), by_day(found), "recounted")
 
 
 def test_every_fact_there_is_has_been_recorded_by_a_release() -> None:
