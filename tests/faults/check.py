@@ -28,6 +28,7 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     folding.counted,
     folding.read,
     folding.buried,
+    bearing.told,
     bearing.kept_small,
     bearing.stopped,
     bearing.explained,

@@ -15,6 +15,7 @@ ABOUT = "about.json"
 BROKE_OFF = "broke off"
 """Noted of a run that came to no end: nothing was read then of what it wrote."""
 COULD_NOT_PLANT = "could not plant"
+LOAD_BEGAN = "load began"
 PARTS = (
     "commands",
     "reads",
@@ -49,6 +50,7 @@ class History:
     outbox    what was left to be relayed
     losses    reader, topic, how, said, went_back, changed: topics that were lost, and what came of it
     words     person, what, holds: what membership keeps of people and is in no fact (names, references, receipts)
+    lacking   the parts that a history of an earlier release has no file of; one that is empty is none of them
     """
 
     about: Line = field(default_factory=dict)
@@ -65,6 +67,7 @@ class History:
     outbox: list[Line] = field(default_factory=list)
     losses: list[Line] = field(default_factory=list)
     words: list[Line] = field(default_factory=list)
+    lacking: frozenset[str] = frozenset()
 
     def note(self, what: str, **more: Any) -> None:
         self.nemesis.append({"at": time.time(), "what": what, **more})
@@ -82,16 +85,18 @@ class History:
     def save(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / ABOUT).write_text(json.dumps(self.about, indent=1))
-        for part in PARTS:
+        for part in (part for part in PARTS if part not in self.lacking):
             (folder / f"{part}.jsonl").write_text(_lines(getattr(self, part)))
 
     @classmethod
     def load(cls, folder: Path) -> "History":
-        there = [part for part in PARTS if part not in ADDED or (folder / f"{part}.jsonl").exists()]
-        parts = {
-            part: [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()] for part in there
+        lacking = frozenset(part for part in ADDED if not (folder / f"{part}.jsonl").exists())
+        parts: dict[str, list[Line]] = {
+            part: [json.loads(line) for line in (folder / f"{part}.jsonl").read_text().splitlines()]
+            for part in PARTS
+            if part not in lacking
         }
-        return cls(json.loads((folder / ABOUT).read_text()), **parts)
+        return cls(json.loads((folder / ABOUT).read_text()), **parts, lacking=lacking)
 
 
 def digest(body: Any) -> str:

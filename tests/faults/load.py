@@ -12,7 +12,7 @@ from typing import Any
 import aiohttp
 
 from tests.faults.commands import LAST_DAY, Call, Script, World, crossing
-from tests.faults.history import History, Line, how_often
+from tests.faults.history import LOAD_BEGAN, History, Line, how_often
 
 ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
 PAUSE_S, READ_AGAIN_S = 0.2, 0.5
@@ -85,7 +85,7 @@ class Load:
                 raise problem
 
     def start(self) -> None:
-        self._history.note("load began")
+        self._history.note(LOAD_BEGAN)
         self._going_on.set()
         scripts = [Script(self._world, number, self._seed) for number in range(self._world.clients)]
         self._working = [asyncio.create_task(self._work(number, script)) for number, script in enumerate(scripts)]

@@ -10,7 +10,7 @@ from tests.faults.anomaly import Kind
 from tests.faults.check import check
 from tests.faults.checks.answering import SHOWN
 from tests.faults.commands import fact
-from tests.faults.history import History, Line, digest
+from tests.faults.history import LOAD_BEGAN, History, Line, digest
 
 COMMUNITY = "membership/community.a"
 
@@ -18,6 +18,7 @@ COMMUNITY = "membership/community.a"
 def a_history() -> History:
     """A community is founded, and somebody joins it; one command was never answered."""
     history = History()
+    history.note(LOAD_BEGAN)
     _follows(history, fact(COMMUNITY, "community-founded", title="A"), 1)
     _follows(history, fact(COMMUNITY, "member-joined", person_id="p", role="member", how="invited", joined_on=DAY), 2)
     unheard = _command([fact(COMMUNITY, "member-left", person_id="p", left_on=DAY)], "unknown", [])
@@ -242,17 +243,35 @@ def test_a_run_that_broke_off_is_not_taken_for_one_that_lost_all() -> None:
     assert [anomaly.kind for anomaly in check(history)] == [Kind.STUCK]
 
 
+def _nothing_is_noted(history: History) -> None:
+    history.nemesis.clear()
+
+
+def _of_a_lost_log_nothing_is_noted(history: History) -> None:
+    history.note("log cut", name="membership.events")
+
+
+def _no_words_are_held(history: History) -> None:
+    registered = _command([], "acknowledged", [])
+    registered["call"]["body"] = {"name": "P"}
+    history.commands.append({**registered, "person": "p", "ended": 0.0})
+
+
 def _never_quiet(history: History) -> None:
     history.note("never quiet", still="2 messages in the outbox of membership")
 
 
 def test_a_history_of_an_earlier_release_is_checked_too(tmp_path: Path) -> None:
     history = a_history()
+    _no_words_are_held(history)
     for line in history.kafka:
         del line["digest"]
     history.save(tmp_path)
     (tmp_path / "words.jsonl").unlink()
-    assert check(History.load(tmp_path)) == []
+    earlier = History.load(tmp_path)
+    assert check(earlier) == []
+    earlier.save(tmp_path / "again")
+    assert check(History.load(tmp_path / "again")) == []
 
 
 def test_a_history_is_checked_again_from_its_folder(tmp_path: Path) -> None:
@@ -376,6 +395,9 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_changed_figures_without_facts, Kind.WRONG),
         (_has_no_remedy_that_helps, Kind.STUCK),
         (_never_quiet, Kind.STUCK),
+        (_nothing_is_noted, Kind.STUCK),
+        (_of_a_lost_log_nothing_is_noted, Kind.SILENT),
+        (_no_words_are_held, Kind.LOST),
         (_not_there_yet, Kind.STALE),
         (_read_fails, Kind.FAILED),
         (_never_read, Kind.STUCK),

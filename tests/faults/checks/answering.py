@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 
 from tests.faults.anomaly import Anomaly, Kind
-from tests.faults.history import History, Line, how_often
+from tests.faults.history import LOAD_BEGAN, History, Line, how_often
 from tests.faults.recompute import named
 
 SHOWN = 100
@@ -48,7 +48,7 @@ class _Told:
             for made in command["call"]["makes"]:
                 self._making[named(made)].append((command, made))
         self._registered = {command["person"]: command["ended"] for command in history.commands if "person" in command}
-        self._began = min((line["at"] for line in history.nemesis if line["what"] == "load began"), default=0.0)
+        self._began = min((line["at"] for line in history.nemesis if line["what"] == LOAD_BEGAN), default=0.0)
 
     def against(self, command: Line) -> str | None:
         """Why a refusal is false; nothing if it is not."""

@@ -3,7 +3,20 @@
 from collections.abc import Iterator
 
 from tests.faults.anomaly import Anomaly, Kind, short
-from tests.faults.history import History, Line
+from tests.faults.history import LOAD_BEGAN, History, Line
+
+
+LOSING = ("topic made anew", "log cut")
+"""What is noted when a log is lost that was read."""
+
+
+def told(history: History) -> Iterator[Anomaly]:
+    """What was done to the system is noted, and what came of each log that was lost: of nothing, nothing is found."""
+    if all(line["what"] != LOAD_BEGAN for line in history.nemesis):
+        yield Anomaly(Kind.STUCK, "the load", "it is not noted that it began")
+    seen = {loss.get("topic") for loss in history.losses}
+    for topic in sorted({line["name"] for line in history.nemesis if line["what"] in LOSING} - seen):
+        yield Anomaly(Kind.SILENT, topic, "was lost, and what those who read it said of that is not noted")
 
 
 def kept_small(history: History) -> Iterator[Anomaly]:
