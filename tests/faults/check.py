@@ -19,6 +19,7 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     forgetting.forgotten,
     forgetting.remembered,
     relaying.carried,
+    relaying.together,
     relaying.left,
     relaying.settled,
     relaying.went_on,

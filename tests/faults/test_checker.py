@@ -154,6 +154,20 @@ def _carried_backwards(history: History) -> None:
     history.kafka[0]["offset"] = 9
 
 
+def _carried_apart(history: History) -> None:
+    history.kafka[1]["partition"] = 3
+
+
+def _carried_apart_by_topic(history: History) -> None:
+    line = {**fact("convenings/community.a", "convening-scheduled"), "version": 1, "id": "id-c"}
+    place = {"topic": "convenings.events", "partition": 3, "offset": 1, "digest": digest({})}
+    history.kafka.append({**line, **place})
+    history.events.append(line)
+    history.records.append({"id": "c", "scope": "community.a", "positions": ["convenings/community.a@1"]})
+    history.heads.append({"stream": "convenings/community.a", "head": 1, "missing": []})
+    history.commands.append(_command([], "acknowledged", ["convenings/community.a@1"]))
+
+
 def _not_carried(history: History) -> None:
     del history.kafka[1]
 
@@ -375,6 +389,8 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_folded_twice, Kind.DUPLICATE),
         (_not_folded, Kind.UNSEEN),
         (_carried_backwards, Kind.REORDERED),
+        (_carried_apart, Kind.MISPLACED),
+        (_carried_apart_by_topic, Kind.MISPLACED),
         (_not_carried, Kind.LOST),
         (_held_up_by_another_partition, Kind.HELD_UP),
         (_carried_without_being_recorded, Kind.PHANTOM),

@@ -1,6 +1,6 @@
 """What is on Kafka is what is in `events`, in order and in time."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from tests.faults.anomaly import Anomaly, Kind, position_of, short
@@ -12,13 +12,13 @@ def carried(history: History) -> Iterator[Anomaly]:
     on_record = {position_of(event): event for event in history.events}
     first: defaultdict[str, list[int]] = defaultdict(list)
     carried: set[str] = set()
-    planted = {(line["topic"], line["partition"], line["offset"]) for line in history.planted}
+    planted = _planted(history)
     # a log that was lost comes before the one that was made in its place
     in_order = sorted(
         history.kafka, key=lambda line: (line.get("log", 0), line["topic"], line["partition"], line["offset"])
     )
     for line in in_order:
-        if (line["topic"], line["partition"], line["offset"]) in planted:
+        if _place(line) in planted:
             continue
         position = position_of(line)
         if position not in on_record:
@@ -33,6 +33,28 @@ def carried(history: History) -> Iterator[Anomaly]:
             yield Anomaly(Kind.REORDERED, stream, f"its facts came to Kafka as {short(versions)}")
     for position in sorted(on_record.keys() - carried):
         yield Anomaly(Kind.LOST, position, "is in events, and never came to Kafka")
+
+
+def together(history: History) -> Iterator[Anomaly]:
+    """All facts of one key stand in partitions of one number, whatever their topics: one worker reads them all."""
+    planted = _planted(history)
+    partitions: defaultdict[str, Counter[int]] = defaultdict(Counter)
+    for line in history.kafka:
+        if _place(line) not in planted:
+            partitions[line["stream"].partition("/")[2]][line["partition"]] += 1
+    for key, counts in sorted(partitions.items()):
+        (most, _), *others = counts.most_common()
+        if others:
+            what = f"{sum(count for _, count in others)} of {counts.total()} facts are in {short(sorted(dict(others)))}"
+            yield Anomaly(Kind.MISPLACED, key, f"{what}, the others in {most}")
+
+
+def _planted(history: History) -> set[tuple[str, int, int]]:
+    return {_place(line) for line in history.planted}
+
+
+def _place(line: Line) -> tuple[str, int, int]:
+    return line["topic"], line["partition"], line["offset"]
 
 
 def _unlike(line: Line, event: Line) -> list[str]:
@@ -77,7 +99,6 @@ def _first_places(history: History) -> dict[str, tuple[str, int, int]]:
     """Where each fact came to Kafka first: topic, partition and offset. No log is lost where this is asked."""
     first: dict[str, tuple[str, int, int]] = {}
     for line in history.kafka:
-        place = line["topic"], line["partition"], line["offset"]
-        position = position_of(line)
+        position, place = position_of(line), _place(line)
         first[position] = min(place, first.get(position, place))
     return first
