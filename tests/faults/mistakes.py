@@ -140,6 +140,24 @@ MISTAKES = (
         [("bad-records", 0)],
     ),
     Mistake(
+        "apart-by-topic",
+        "the facts of one key are in another partition on each topic, and metrics takes them there",
+        [
+            Change(
+                RELAY,
+                '            key=message["key"],\n',
+                '            key=message["key"],\n'
+                '            partition=partition_of(message["topic"].encode() + message["key"], 12),\n',
+            ),
+            Change(
+                SINK,
+                "        if self._spread_over is None or record.key is None:\n",
+                "        if self._spread_over or record.key is None:\n",
+            ),
+        ],
+        [("nothing", 0)],
+    ),
+    Mistake(
         "deleted-too-early",
         "the relay deletes from the outbox before Kafka has acknowledged",
         [
@@ -209,6 +227,15 @@ MISTAKES = (
         "what a transaction left in memory is trusted although it was not committed",
         [Change(SINK, "self._trusted.pop(number, None)", "self._trusted.get(number)")],
         [("primary", 0), ("paused-worker", 1)],
+    ),
+    Mistake(
+        "weak-writes",
+        "a write counts as stored once the primary has it",
+        [
+            Change(MONGO, 'MAJORITY = WriteConcern(w="majority", ', "MAJORITY = WriteConcern(w=1, "),
+            Change(MONGO, '        w="majority",\n', "        w=1,\n"),
+        ],
+        [("primary", 0), ("primary", 1)],
     ),
     Mistake(
         "unbounded",

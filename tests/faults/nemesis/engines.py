@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from tests.faults.arena import Arena
+from tests.faults.arena import Arena, engines
 from tests.faults.ground import Layout
 from tests.faults.nemesis.fault import Fault
 
@@ -26,8 +26,12 @@ class KafkaKilled(Fault):
             await arena.start("kafka")
 
 
+HELD_BACK_S = 1.2
+"""Shorter by a heartbeat than what a primary without followers waits until it steps down."""
+
+
 class Primary(Fault):
-    """The primary of three is stepped down, then killed."""
+    """The primary of three is stepped down, then killed; then once more, with what nobody had from it yet."""
 
     name = "primary"
     layout = Layout(mongo_nodes=3)
@@ -41,6 +45,26 @@ class Primary(Fault):
         await asyncio.sleep(arena.rng.uniform(3, 6))
         await arena.start(primary)
         await asyncio.sleep(2)
+        await _kill_ahead_of_others(arena)
+
+
+async def _kill_ahead_of_others(arena: Arena) -> None:
+    """The others sleep, and die with the primary, so that they have nothing of what it was about to tell them; they
+    are back, and have gone on, before it is.
+    """
+    primary = await asyncio.to_thread(arena.primary)
+    others = [name for name in engines(arena.system) if name.startswith("mongo") and name != primary]
+    for name in others:
+        await arena.freeze(name)
+    await asyncio.sleep(HELD_BACK_S)
+    for name in (primary, *others):
+        await arena.kill(name)
+    for name in others:
+        await arena.start(name, wait=False)
+    await asyncio.to_thread(arena.primary)
+    await asyncio.sleep(arena.rng.uniform(1, 2))
+    await arena.start(primary)
+    await asyncio.sleep(2)
 
 
 async def _step_down(arena: Arena) -> None:
