@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from tests.faults.anomaly import Anomaly, Kind, short
 from tests.faults.history import LOAD_BEGAN, History, Line
 
-
 LOSING = ("topic made anew", "log cut")
 """What is noted when a log is lost that was read."""
 
