@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.faults.anomaly import Anomaly, Kind
-from tests.faults.checks import answering, bearing, folding, forgetting, relaying, writing
+from tests.faults.checks import answering, bearing, beginning, folding, forgetting, relaying, writing
 from tests.faults.history import ABOUT, BROKE_OFF, History
 
 CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     answering.answered,
     answering.refused,
+    beginning.refused,
+    beginning.in_turn,
     writing.recorded,
     writing.accounted_for,
     writing.numbered,

@@ -1,7 +1,7 @@
 """What is written while faults happen: commands that follow from a seed, each with the facts that it must make."""
 
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from itertools import pairwise
@@ -44,11 +44,13 @@ class World:
     communities: list[str] = field(init=False)
     organisations: list[str] = field(init=False)
     innovations: list[str] = field(init=False)
+    programmes: list[str] = field(init=False)
 
     def __post_init__(self) -> None:
         self.communities = [f"{self.name}-community-{number}" for number in range(5)]
         self.organisations = [f"{self.name}-organisation-{number}" for number in range(4)]
         self.innovations = [f"{self.name}-innovation-{number}" for number in range(2)]
+        self.programmes = [f"{self.name}-programme-{number}" for number in range(4)]
 
     def groundwork(self) -> Iterator[Call]:
         """What everything else builds on."""
@@ -62,6 +64,10 @@ class World:
             kind = "cohort" if number == 0 else "practice"
             made = fact(f"membership/community.{community}", "community-founded", title=community)
             yield Call("PUT", f"/v1/communities/{community}", {"title": community, "kind": kind}, (made,))
+        for programme in self.programmes:
+            body = {"title": programme, "commissioned_on": day(0), "commissioned_from": self.organisations[0]}
+            made = fact(f"membership/programme.{programme}", "programme-commissioned", **body)
+            yield Call("PUT", f"/v1/programmes/{programme}", body, (made,))
 
     def registered(self, name: str) -> Call:
         """Somebody, with all words that are kept of people."""
@@ -117,6 +123,10 @@ class _Convening:
     registered: list[str] = field(default_factory=list)
     withdrawn: list[str] = field(default_factory=list)
     came: list[str] = field(default_factory=list)
+
+
+Crossing = Callable[[World, int, Sequence[str]], tuple[list[Call], list[Call]]]
+"""What is sent about these people one after the other, and then at once."""
 
 
 class Script:
@@ -318,6 +328,21 @@ def crossing(world: World, number: int, people: Sequence[str]) -> tuple[list[Cal
             joined = fact(f"membership/community.{place}", "member-joined", person_id=person, **words)
             calls.append(Call("PUT", f"/v1/communities/{place}/members/{person}", words, (joined,)))
     return first, calls
+
+
+def meeting(world: World, number: int, people: Sequence[str]) -> tuple[list[Call], list[Call]]:
+    """What is then sent at once: each of these people takes part in a design group of every programme, and is erased.
+
+    An erasure writes nothing of a programme, and a design group nothing of a person: they meet only in being decided.
+    """
+    calls = [erase(person, 3) for person in people]
+    for programme in world.programmes:
+        for one, person in enumerate(people):
+            group = f"{world.name}-group-{number}-{one}"
+            words = {"met_on": day(1), "person_ids": [person], "organisation_ids": [world.organisations[0]]}
+            met = fact(f"membership/programme.{programme}", "design-group-met", design_group_id=group, **words)
+            calls.append(Call("PUT", f"/v1/programmes/{programme}/design-groups/{group}", words, (met,)))
+    return [], calls
 
 
 def fact(stream: str, type: str, **data: Any) -> Made:

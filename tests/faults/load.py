@@ -11,7 +11,7 @@ from typing import Any
 
 import aiohttp
 
-from tests.faults.commands import LAST_DAY, Call, Script, World, crossing
+from tests.faults.commands import LAST_DAY, Call, Crossing, Script, World
 from tests.faults.history import LOAD_BEGAN, History, Line, how_often
 
 ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
@@ -69,13 +69,14 @@ class Load:
         for call in self._world.further_groundwork():
             await self._send(call, rng, after=after, until=until)
 
-    async def cross(self, number: int, people: int) -> None:
+    async def cross(self, how: Crossing, number: int, people: int) -> None:
         """Register people, and send at once whatever may get into each other's way about who they are."""
-        rng, until = random.Random(f"{self._seed}/crossing/{number}"), time.monotonic() + WITHOUT_WHICH_NOTHING_S
-        calls = [self._world.registered(f"crossing-{number}-{one}") for one in range(people)]
+        name = f"{how.__name__}-{number}"
+        rng, until = random.Random(f"{self._seed}/{name}"), time.monotonic() + WITHOUT_WHICH_NOTHING_S
+        calls = [self._world.registered(f"{name}-{one}") for one in range(people)]
         registered = [await self._send(call, rng, until=until) for call in calls]
         after = [position for line in registered for position in line["positions"]]
-        first, calls = crossing(self._world, number, [line["person"] for line in registered if "person" in line])
+        first, calls = how(self._world, number, [line["person"] for line in registered if "person" in line])
         for call in first:
             await self._send(call, rng, after=after, until=until)
         rng.shuffle(calls)

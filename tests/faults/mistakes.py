@@ -393,6 +393,25 @@ MISTAKES = (
         [("merge-and-erase", 0)],
     ),
     Mistake(
+        "untouched",
+        "who decides from what somebody else changes meanwhile does not decide again",
+        [Change(LEDGER, "        self.heads[stream].touched = True\n", "        self.heads[stream].touched = False\n")],
+        [("merge-and-erase", seed) for seed in (0, 2, 4)],  # who is decided at once is chance
+    ),
+    Mistake(
+        "begins-all-the-same",
+        "what begins under the id of somebody who was merged or erased is not refused",
+        [
+            Change(
+                "services/membership/domain/people.py",
+                "    if person.merged is not None:\n        raise PersonWasMerged(person.merged, field)\n"
+                "    if person.erased is not None:\n        raise PersonWasErased(person.erased, field)\n",
+                "",
+            )
+        ],
+        [("nothing", 0), ("merge-and-erase", 0)],
+    ),
+    Mistake(
         "another-body",
         "what is relayed says another thing than what is on record",
         [

@@ -105,8 +105,9 @@ async def _versions(client: Client) -> dict[str, int]:
 async def _observe(client: Client, kafka: str, since: Mark, run: str, history: History) -> None:
     for name in WRITING:
         async for event in client[name].events.find({"recorded_at": {"$gte": since.at}}):
-            place, data = event["_id"], {"data": event["data"], "type": event["type"], "id": event["id"]}
-            history.events.append({"stream": place["stream"], "version": place["version"], **data})
+            place, said = event["_id"], {name: event[name] for name in ("data", "type", "id")}
+            at = event["recorded_at"].isoformat(timespec="milliseconds")
+            history.events.append({"stream": place["stream"], "version": place["version"], "recorded_at": at, **said})
     history.words += [line async for line in _words(client["membership"], since.person.partition(".")[2])]
     for name in (*WRITING, "metrics"):
         async for message in client[name].outbox.find({}, {"_id": 1}):

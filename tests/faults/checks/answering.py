@@ -115,7 +115,8 @@ def _kind(command: Line) -> str:
 def _names(command: Line) -> set[str]:
     """Whom and what a command names."""
     call = command["call"]
-    return {*call["path"].split("/"), call.get("body", {}).get("into_id", "")}
+    body = call.get("body", {})
+    return {*call["path"].split("/"), body.get("into_id", ""), *body.get("person_ids", ())}
 
 
 def _says(line: Line, data: dict[str, str]) -> bool:

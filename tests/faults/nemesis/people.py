@@ -4,14 +4,15 @@ import asyncio
 from collections.abc import Mapping
 
 from tests.faults.arena import Arena
+from tests.faults.commands import crossing, meeting
 from tests.faults.nemesis.fault import Fault
 
 ROUNDS, AT_ONCE = 6, 3
 
 
 class MergeAndErase(Fault):
-    """Each of a few people joins and comes everywhere while they are merged into each other and the last is erased; in
-    every second run the services are killed meanwhile.
+    """Each of a few people joins and comes everywhere while they are merged into each other and the last is erased; or
+    takes part in design groups while they are erased. In every second run the services are killed meanwhile.
     """
 
     name = "merge-and-erase"
@@ -19,10 +20,14 @@ class MergeAndErase(Fault):
 
     async def strike(self, arena: Arena) -> None:
         for number in range(ROUNDS):
-            crossing = asyncio.create_task(arena.load.cross(number, AT_ONCE))
+            crossed = asyncio.create_task(self._cross(arena, number))
             if self.seed % 2:
                 victim = arena.rng.choice(["membership", "membership-2", "convenings"])
                 await asyncio.sleep(arena.rng.uniform(0.2, 0.8))
                 await arena.kill(victim)
                 await arena.start(victim)
-            await crossing
+            await crossed
+
+    async def _cross(self, arena: Arena, number: int) -> None:
+        for how in (crossing, meeting):
+            await arena.load.cross(how, number, AT_ONCE)
