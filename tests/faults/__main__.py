@@ -14,18 +14,16 @@ from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from deploy.local.failures import Unavailable
 from tests.faults.anomaly import Anomaly, Kind
+from tests.faults.console import console
 from tests.faults.ground import Ground, Layout, laid_out
 from tests.faults.load import NotAnswered
 from tests.faults.nemesis import FAULTS
 from tests.faults.nemesis.fault import Fault
 from tests.faults.run import Result, run
-
-console = Console()
 
 INTERRUPTED = 130
 """The exit code of what somebody ended at the terminal: 128 and the number of the signal."""
@@ -76,7 +74,8 @@ def main(arguments: Sequence[str]) -> int:
         strike_all(kinds, range(given.first, given.first + given.seeds), folder, results)
     except KeyboardInterrupt:  # what was run until then may have taken hours
         is_interrupted = True
-    console.print(table(results))
+    if results:
+        console.print(table(results))
     console.print(f"Histories: {folder}")
     if is_interrupted:
         console.print("Interrupted: the runs after these were not made, and their engines are stopped")

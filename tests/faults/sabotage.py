@@ -3,6 +3,7 @@
 python -m tests.faults.sabotage [NAME …]
 """
 
+import argparse
 import os
 import shutil
 import subprocess
@@ -12,22 +13,29 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from deploy.local.settings import REPOSITORY
 from tests.faults.check import check
+from tests.faults.console import console
 from tests.faults.history import ABOUT, History
 from tests.faults.mistakes import MISTAKES, Mistake, applied
 
-console = Console()
 
-
-def main(names: Sequence[str]) -> int:
-    shown, missed = Table("Mistake", "Found by", "As"), 0
+def _mistake(name: str) -> Mistake:
     for mistake in MISTAKES:
-        if names and mistake.name not in names:
-            continue
+        if mistake.name == name:
+            return mistake
+    names = ", ".join(mistake.name for mistake in MISTAKES)
+    raise argparse.ArgumentTypeError(f"no mistake is called '{name}'; there are {names}")
+
+
+def main(arguments: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.faults.sabotage")
+    names = ", ".join(mistake.name for mistake in MISTAKES)
+    parser.add_argument("mistakes", nargs="*", type=_mistake, metavar="NAME", help=f"all of them if left out: {names}")
+    shown, missed = Table("Mistake", "Found by", "As"), 0
+    for mistake in parser.parse_args(arguments).mistakes or MISTAKES:
         found_by, kinds = _found(mistake)
         missed += not kinds
         as_what = ", ".join(f"{count} {kind}" for kind, count in kinds.items())

@@ -1,14 +1,17 @@
 """What the long version says and gives back: also where it is interrupted, or has struck less than it was to."""
 
 import asyncio
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.faults import __main__ as long_version
+from tests.faults import sabotage
 from tests.faults.anomaly import Anomaly, Kind
 from tests.faults.load import NotAnswered
+from tests.faults.nemesis import FAULTS
 from tests.faults.run import Result
 
 WRONG = Anomaly(Kind.LOST, "membership/community.a@1", "is gone")
@@ -68,6 +71,34 @@ def test_who_interrupts_it_is_told_what_was_run(
     assert "│nothing│1│7│" in said
     assert f"Histories:{tmp_path}" in said
     assert "Interrupted" in said
+
+
+def test_who_interrupts_the_first_run_is_shown_no_empty_table(
+    runs: list[Result | BaseException], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs += [KeyboardInterrupt()]
+    assert _exit_code(tmp_path) == long_version.INTERRUPTED
+    said = capsys.readouterr().out
+    assert "Interrupted" in said
+    assert "Fault" not in said
+
+
+def test_without_a_terminal_no_heading_breaks(
+    runs: list[Result | BaseException], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    longest = max(FAULTS, key=len)
+    runs += [replace(a_result(seed), fault=longest) for seed in range(2)]
+    assert _exit_code(tmp_path) == 0
+    (headings,) = [line for line in capsys.readouterr().out.splitlines() if "Fault" in line]
+    assert "Longest without progress" in headings
+    assert "Longest to catch up" in headings
+
+
+def test_a_mistake_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        sabotage.main(["no-comparison", "nosuch"])
+    assert end.value.code == 2
+    assert "no mistake is called 'nosuch'" in " ".join(capsys.readouterr().err.split())
 
 
 def test_a_run_that_breaks_off_is_wrong_and_says_why(
