@@ -22,6 +22,10 @@ class OnePartitionRefusedAmongOthers(OnePartitionRefused):
     others_within = None  # something else may hold them up
 
 
+class PrimaryNotAhead(Primary):
+    is_ahead = False  # who plants something meanwhile waits for MongoDB no longer than for an election
+
+
 class SlowMongoOnly(SlowMongo):
     """Without what waits meanwhile: nobody says how much a worker may take that others have disturbed."""
 
@@ -33,7 +37,7 @@ GROUPS: Sequence[Sequence[type[Fault]]] = (
     (KillServices, KillAtPoints, TwoRelays),
     (JoinAndLeave, PausedWorker),
     (KafkaKilled, SlowKafka, OnePartitionRefusedAmongOthers),
-    (Primary, UnknownCommit, SlowMongoOnly),
+    (PrimaryNotAhead, UnknownCommit, SlowMongoOnly),
     (BadRecords, MergeAndErase),
 )
 """What is done to services, to workers of metrics, to Kafka, to MongoDB, to what is written: two of one group would
