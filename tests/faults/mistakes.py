@@ -393,6 +393,18 @@ MISTAKES = (
         [("merge-and-erase", 0)],
     ),
     Mistake(
+        "never-again",
+        "what comes late for a record does not have it folded again",
+        [
+            Change(
+                "services/metrics/projections/batch.py",
+                "    return [id for id, news in about.items() if id in held and news.is_late_for(held[id])]\n",
+                "    return []\n",
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
         "untouched",
         "who decides from what somebody else changes meanwhile does not decide again",
         [Change(LEDGER, "        self.heads[stream].touched = True\n", "        self.heads[stream].touched = False\n")],

@@ -18,15 +18,18 @@ from tests.faults.arena import Arena
 from tests.faults.commands import SATISFIED, day
 from tests.faults.ground import PARTITIONS
 from tests.faults.history import COULD_NOT_PLANT, Line
+from tests.faults.observed import current
 
 TOPIC = "feedback.events"
 WRITES = {"feedback": "convenings", "membership": "membership"}
 AHEAD = 30
 """Versions after the last that are planted: some of them are written soon, some perhaps never."""
-BURIED_WITHIN_S = 10.0
+BURIED_WITHIN_S = FOLDED_WITHIN_S = 10.0
 COPIED = 5
 OVERSIZED = 1_000_000
 """Bytes: four times what is taken for a fact, and nearly what a topic takes (`max.message.bytes`)."""
+SOMEBODY = f"{1:026d}"
+"""Whom nobody registered."""
 FLOODING, AT_ONCE = 20_000, 100
 """Bytes of a record, and how many are sent together."""
 
@@ -47,6 +50,51 @@ async def plant(arena: Arena) -> None:
         await producer.stop()
 
 
+async def plant_late(arena: Arena) -> None:
+    """What something ends by is planted first, and how it began once that is folded: only in their order do they say
+    that it ended.
+    """
+    community = f"{arena.history.about['run']}-planted-late-{len(arena.history.planted)}"
+    belongs = {"person_id": SOMEBODY, "role": "member", "joined_on": day(1)}
+    registers = {"convening_id": f"{community}-convening", "person_id": SOMEBODY}
+    called = {"title": community, "scheduled_on": day(5), "called_by_members": True}
+    facts: dict[str, list[tuple[str, Line]]] = {
+        f"membership/community.{community}": [
+            ("community-founded", {"title": community, "kind": "practice", "governance": "not-stated"}),
+            ("member-joined", {**belongs, "how": "invited"}),
+            ("member-left", {**belongs, "left_on": day(9)}),
+        ],
+        f"convenings/community.{community}": [
+            ("convening-scheduled", {"convening_id": registers["convening_id"], **called}),
+            ("registration-made", {**registers, "registered_on": day(2)}),
+            ("registration-withdrawn", {**registers, "withdrawn_on": day(3)}),
+        ],
+    }
+    producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, enable_idempotence=True, acks="all")
+    try:
+        await producer.start()
+        for stream, (first, begins, ends) in facts.items():
+            await _send_fact(arena, producer, stream, 1, first)
+            await _send_fact(arena, producer, stream, 3, ends)
+            await _until_folded(arena, stream, 3)
+            await _send_fact(arena, producer, stream, 2, begins)
+    except (KafkaError, PyMongoError) as problem:
+        arena.history.miss(COULD_NOT_PLANT, reason=repr(problem))
+    finally:
+        await producer.stop()
+
+
+async def _until_folded(arena: Arena, stream: str, version: int) -> None:
+    metrics = arena.client["metrics"]
+    deadline = time.monotonic() + FOLDED_WITHIN_S
+    while time.monotonic() < deadline:
+        head = await metrics[(await current(metrics)).heads].find_one({"_id": stream})
+        if head and head["head"] >= version:
+            return
+        await asyncio.sleep(0.02)
+    arena.history.note("was not folded in time", stream=stream, version=version)  # others may hold metrics up
+
+
 async def flood(arena: Arena, size: int) -> None:
     """One fact over and over, each time with much that no reader knows: in all so many bytes."""
     community = f"{arena.history.about['run']}-planted-flood"
@@ -54,7 +102,7 @@ async def flood(arena: Arena, size: int) -> None:
     data = _form(community)
     value = json.dumps({**data, "not_known": "x" * FLOODING}).encode()
     headers = _headers(stream, 1, "feedback-form-opened")
-    about = {"is_fact": True, "what": "a flood", "data": data, "id": f"planted-{community}-1"}
+    about = {"is_fact": True, "what": "a flood", "data": data, "id": _id(stream, 1)}
     named = {"stream": stream, "version": 1, "type": "praxis.feedback-form-opened.v1"}
     producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, enable_idempotence=True, acks="all")
     await producer.start()
@@ -78,11 +126,7 @@ async def _plant_in_disorder(arena: Arena, producer: AIOKafkaProducer, community
         response = {"form_id": f"{community}-form", "response_id": f"{version:026d}", "received_on": day(version)}
         facts[version] = ("response-received", {**response, "answers": answers, "in_words": []})
     for version in (3, 1, 1, 2, 5):
-        kind, data = facts[version]
-        headers = _headers(stream, version, kind)
-        line = {"is_fact": True, "what": "a fact in disorder", "data": data, "id": f"planted-{community}-{version}"}
-        named = {"stream": stream, "version": version, "type": f"praxis.{kind}.v1"}
-        await _send(arena, producer, TOPIC, key, json.dumps(data).encode(), headers, {**line, **named})
+        await _send_fact(arena, producer, stream, version, facts[version])
     kind, data = facts[2]
     good, value = _headers(stream, 5, kind), json.dumps(data).encode()
     another = [(name, b"planted-another" if name == "ce_id" else held) for name, held in good]
@@ -236,6 +280,17 @@ async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
         await consumer.stop()
 
 
+async def _send_fact(
+    arena: Arena, producer: AIOKafkaProducer, stream: str, version: int, fact: tuple[str, Line]
+) -> None:
+    """A fact by its kind and data, in its place."""
+    (topic, _, key), (kind, data) = stream.partition("/"), fact
+    line = {"is_fact": True, "what": "a fact in disorder", "data": data, "id": _id(stream, version)}
+    named = {"stream": stream, "version": version, "type": f"praxis.{kind}.v1"}
+    value, headers = json.dumps(data).encode(), _headers(stream, version, kind)
+    await _send(arena, producer, f"{topic}.events", key.encode(), value, headers, {**line, **named})
+
+
 async def _send(
     arena: Arena,
     producer: AIOKafkaProducer,
@@ -258,10 +313,14 @@ def _form(community: str) -> Line:
     return {"form_id": f"{community}-form", "title": "Planted", "opened_on": day(0), "questions": questions}
 
 
+def _id(stream: str, version: int) -> str:
+    return f"planted-{stream}-{version}"
+
+
 def _headers(stream: str, version: int, kind: str) -> list[tuple[str, bytes]]:
     attributes = {
         "ce_specversion": "1.0",
-        "ce_id": f"planted-{stream.rpartition('.')[2]}-{version}",
+        "ce_id": _id(stream, version),
         "ce_type": f"praxis.{kind}.v1",
         "ce_source": "praxis/faults",
         "ce_subject": stream,

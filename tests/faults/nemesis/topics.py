@@ -6,7 +6,7 @@ from tests.faults import losing
 from tests.faults.arena import Arena
 from tests.faults.nemesis.fault import Fault
 from tests.faults.observed import SOURCES
-from tests.faults.planting import discard_in_advance, plant
+from tests.faults.planting import discard_in_advance, plant, plant_late
 
 
 class BadRecords(Fault):
@@ -21,6 +21,7 @@ class BadRecords(Fault):
         for _ in range(4):
             await asyncio.sleep(arena.rng.uniform(0.3, 1))
             await plant(arena)
+            await plant_late(arena)
             await discard_in_advance(arena)
 
 
