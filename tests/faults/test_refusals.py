@@ -47,6 +47,7 @@ unknown = answered(f"{CONVENING}/attendance/p", None, "unknown-person")
 merged = answered(MEMBER, JOINS["call"]["makes"][0], "person-was-merged", into_id="q")
 erased = answered(MEMBER, JOINS["call"]["makes"][0], "person-was-erased", erased_on=DAY)
 merged_into_erased = answered("/v1/people/o/merged", None, "person-was-erased", body={"into_id": "p"}, erased_on=DAY)
+met_by_erased = answered("/v1/programmes/x", None, "person-was-erased", body={"person_ids": ["p"]}, erased_on=DAY)
 MERGED = fact("membership/person.p", "person-merged", person_id="p", into_id="q", merged_on=DAY)
 ERASED = fact("membership/person.p", "person-erased", person_id="p", erased_on=DAY)
 LEAVING = fact(COMMUNITY, "member-left", **JOINED, left_on=DAY)
@@ -78,6 +79,7 @@ def _numbered(events: tuple[Line, ...]) -> list[Line]:
         ([merged], [MERGED]),
         ([erased], [ERASED]),
         ([merged_into_erased], [ERASED]),
+        ([met_by_erased], [ERASED]),
     ],
     ids=[
         "never joined",
@@ -92,6 +94,7 @@ def _numbered(events: tuple[Line, ...]) -> list[Line]:
         "merged",
         "erased",
         "merged into somebody erased",
+        "met by somebody erased",
     ],
 )
 def test_what_is_refused_for_what_is_on_record_is_refused_rightly(commands: list[Line], events: list[Line]) -> None:
@@ -111,6 +114,7 @@ def test_what_is_refused_for_what_is_on_record_is_refused_rightly(commands: list
         ([merged], []),
         ([merged], [{**MERGED, "data": {**MERGED["data"], "into_id": "r"}}]),
         ([erased], [MERGED]),
+        ([met_by_erased], []),
         ([answered(f"{MEMBER}/left", LEAVES, "person-was-erased", erased_on=DAY)], [ERASED]),
         ([answered(MEMBER, None, "no-such-community")], []),
         ([{**merged, "refusal": {}}], [MERGED]),
@@ -126,6 +130,7 @@ def test_what_is_refused_for_what_is_on_record_is_refused_rightly(commands: list
         "not merged",
         "merged into another",
         "merged, not erased",
+        "met by somebody not erased",
         "ends what had begun",
         "a kind of no cause",
         "no kind at all",

@@ -24,9 +24,7 @@ def refused(history: History) -> Iterator[Anomaly]:
             for person, what in ((person, what) for person in sorted(_needed(made)) for what in against):
                 if person in became[what] and became[what][person] < command["began"]:
                     where = f"{command['call']['method']} {command['call']['path']}"
-                    said = (
-                        f"was acknowledged, and needs {person}, whose {what} had been acknowledged before it was sent"
-                    )
+                    said = f"needs {person}, whose {what} had been acknowledged before it was sent"
                     yield Anomaly(Kind.ACCEPTED, where, said)
 
 
