@@ -22,6 +22,7 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     forgetting.remembered,
     relaying.carried,
     relaying.together,
+    relaying.once,
     relaying.left,
     relaying.settled,
     relaying.went_on,

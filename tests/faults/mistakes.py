@@ -217,6 +217,12 @@ MISTAKES = (
         [("kafka-killed", 0)],
     ),
     Mistake(
+        "sent-over-and-over",
+        "the relay sends what is under way, or was refused a moment ago, at each pass",
+        [Change(RELAY, "        passed_over.update(under_way, self._resting)\n", "")],
+        [("one-partition-refused", 0)],
+    ),
+    Mistake(
         "waits-for-all",
         "the relay waits for all partitions before it goes on",
         [Change(RELAY, "timeout=LATE_AFTER_S", "timeout=None")],

@@ -154,6 +154,43 @@ def _carried_backwards(history: History) -> None:
     history.kafka[0]["offset"] = 9
 
 
+def _carried_again_and_again(history: History) -> None:
+    history.kafka += [{**history.kafka[0], "offset": offset} for offset in range(3, 6)]
+
+
+def _refused(history: History, error: str, within: float | None = 3.0) -> None:
+    ends = [["membership.events", 0, 9]]
+    history.note("partition refused", partition=1, error=error, since=0, until=9, others_within=within, ends=ends)
+
+
+def test_what_kafka_took_once_is_sent_once() -> None:
+    history = a_history()
+    _carried_again_and_again(history)
+    for command in history.commands:
+        command["ended"] = -1.0
+    _refused(history, "not enough replicas")
+    assert {anomaly.kind for anomaly in check(history)} == {Kind.DUPLICATE}
+
+
+@pytest.mark.parametrize(
+    "failed",
+    [
+        lambda history: history.note("killed", name="membership"),
+        lambda history: _refused(history, "invalid record"),
+        lambda history: _refused(history, "not enough replicas", None),
+        lambda history: history.kafka.pop(),
+    ],
+    ids=["killed", "a producer thrown away", "among others", "not so often"],
+)
+def test_what_a_failure_may_have_repeated_is_no_duplicate(failed: Callable[[History], None]) -> None:
+    history = a_history()
+    _carried_again_and_again(history)
+    for command in history.commands:
+        command["ended"] = -1.0
+    failed(history)
+    assert check(history) == []
+
+
 def _carried_apart(history: History) -> None:
     history.kafka[1]["partition"] = 3
 
@@ -389,6 +426,7 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_folded_twice, Kind.DUPLICATE),
         (_not_folded, Kind.UNSEEN),
         (_carried_backwards, Kind.REORDERED),
+        (_carried_again_and_again, Kind.DUPLICATE),
         (_carried_apart, Kind.MISPLACED),
         (_carried_apart_by_topic, Kind.MISPLACED),
         (_not_carried, Kind.LOST),

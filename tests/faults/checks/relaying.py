@@ -2,9 +2,17 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator
+from itertools import dropwhile
 
 from tests.faults.anomaly import Anomaly, Kind, position_of, short
-from tests.faults.history import History, Line, digest
+from tests.faults.history import LOAD_BEGAN, History, Line, digest
+
+MOST_COPIES = 3
+"""A failure that nothing tells of may repeat a fact once."""
+TRIED_AGAIN = ("not enough replicas", "leader not available")
+"""Errors after which a producer sends again by itself, and Kafka takes it once."""
+UNDISTURBED = ("load ", "discarded", "copied", "gave up a transaction", "looked")
+"""How notes begin of what gives a relay no cause to repeat anything."""
 
 
 def carried(history: History) -> Iterator[Anomaly]:
@@ -61,6 +69,24 @@ def _unlike(line: Line, event: Line) -> list[str]:
     """What is another on Kafka. Earlier releases kept no digest of the body."""
     expected = {"id": event["id"], "type": event["type"], "digest": digest(event["data"])}
     return [name for name, value in expected.items() if line.get(name, value) != value]
+
+
+def once(history: History) -> Iterator[Anomaly]:
+    """Nothing is sent again and again while nothing has failed but what a producer tries again by itself."""
+    since_it_began = dropwhile(lambda line: line["what"] != LOAD_BEGAN, history.nemesis)
+    if not all(map(_is_undisturbed, since_it_began)):
+        return
+    planted = _planted(history)
+    copies = Counter(position_of(line) for line in history.kafka if _place(line) not in planted)
+    for position, count in sorted(copies.items()):
+        if count > MOST_COPIES:
+            yield Anomaly(Kind.DUPLICATE, position, f"came to Kafka {count} times, and nothing had failed")
+
+
+def _is_undisturbed(line: Line) -> bool:
+    if line["what"] == "partition refused":
+        return line["error"] in TRIED_AGAIN and line["others_within"] is not None
+    return str(line["what"]).startswith(UNDISTURBED)
 
 
 def left(history: History) -> Iterator[Anomaly]:
