@@ -315,6 +315,7 @@ def _never_quiet(history: History) -> None:
 def test_a_history_of_an_earlier_release_is_checked_too(tmp_path: Path) -> None:
     history = a_history()
     _no_words_are_held(history)
+    history.nemesis.clear()
     for line in history.kafka:
         del line["digest"]
     history.save(tmp_path)
