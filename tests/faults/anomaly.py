@@ -17,7 +17,7 @@ class Kind(StrEnum):
     """On record with its service, and not in the views although all is quiet."""
     REORDERED = "reordered"
     MISPLACED = "misplaced"
-    """In another partition than what it belongs with: nothing holds them in order."""
+    """In another partition than its key belongs in: nothing holds it in order."""
     HELD_UP = "held up"
     """What Kafka would have taken waited for what it refused."""
     STALE = "stale read"

@@ -15,7 +15,7 @@ from tests.faults.anomaly import Anomaly
 from tests.faults.arena import Arena
 from tests.faults.check import check
 from tests.faults.commands import World
-from tests.faults.ground import Ground
+from tests.faults.ground import PARTITIONS, Ground
 from tests.faults.history import BROKE_OFF, History
 from tests.faults.load import Load
 from tests.faults.nemesis.fault import Fault
@@ -45,7 +45,8 @@ class Result:
 async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
     """Strike the system once. It may be used again, if nothing was wrong: a run looks only at what is its own."""
     system = ground.system
-    history = History(about={"run": name, "fault": fault.name, "seed": fault.seed, "began": time.time()})
+    about = {"run": name, "fault": fault.name, "seed": fault.seed, "partitions": PARTITIONS, "began": time.time()}
+    history = History(about=about)
     client = connect(system.mongo)
     load = Load(system.gateway, World(name, CLIENTS), history, fault.seed)
     arena = Arena(ground, client, load, history, random.Random(f"{fault.name}/{fault.seed}"))

@@ -11,6 +11,7 @@ from tests.faults.check import check
 from tests.faults.checks.answering import SHOWN
 from tests.faults.commands import fact
 from tests.faults.history import LOAD_BEGAN, History, Line, digest
+from tests.faults.spread import murmur2, partition_of
 
 COMMUNITY = "membership/community.a"
 
@@ -203,6 +204,26 @@ def _carried_apart_by_topic(history: History) -> None:
     history.records.append({"id": "c", "scope": "community.a", "positions": ["convenings/community.a@1"]})
     history.heads.append({"stream": "convenings/community.a", "head": 1, "missing": []})
     history.commands.append(_command([], "acknowledged", ["convenings/community.a@1"]))
+
+
+@pytest.mark.parametrize(
+    ("key", "number"),
+    [("21", -973932308), ("foobar", -790332482), ("a-little-bit-longer-string", -1486304829), ("abc", 479470107)],
+)
+def test_a_key_belongs_where_the_clients_of_kafka_put_it(key: str, number: int) -> None:
+    assert murmur2(key.encode()) == number % 2**32
+
+
+def test_facts_of_which_all_are_in_the_wrong_partition_are_found() -> None:
+    history = a_history()
+    history.about["partitions"] = 12
+    right = partition_of(b"community.a", 12)
+    for line in history.kafka:
+        line["partition"] = right
+    assert check(history) == []
+    for line in history.kafka:
+        line["partition"] = (right + 1) % 12
+    assert {anomaly.kind for anomaly in check(history)} == {Kind.MISPLACED}
 
 
 def _not_carried(history: History) -> None:

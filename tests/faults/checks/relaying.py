@@ -6,6 +6,7 @@ from itertools import dropwhile
 
 from tests.faults.anomaly import Anomaly, Kind, position_of, short
 from tests.faults.history import LOAD_BEGAN, History, Line, digest
+from tests.faults.spread import partition_of
 
 MOST_COPIES = 3
 """A failure that nothing tells of may repeat a fact once."""
@@ -44,17 +45,20 @@ def carried(history: History) -> Iterator[Anomaly]:
 
 
 def together(history: History) -> Iterator[Anomaly]:
-    """All facts of one key stand in partitions of one number, whatever their topics: one worker reads them all."""
+    """All facts of one key stand in the partition where it belongs, whatever their topics: one worker reads them all.
+    Earlier releases did not say how many there are: there it belongs where most are.
+    """
+    of = history.about.get("partitions")
     planted = _planted(history)
     partitions: defaultdict[str, Counter[int]] = defaultdict(Counter)
     for line in history.kafka:
         if _place(line) not in planted:
             partitions[line["stream"].partition("/")[2]][line["partition"]] += 1
     for key, counts in sorted(partitions.items()):
-        (most, _), *others = counts.most_common()
-        if others:
-            what = f"{sum(count for _, count in others)} of {counts.total()} facts are in {short(sorted(dict(others)))}"
-            yield Anomaly(Kind.MISPLACED, key, f"{what}, the others in {most}")
+        right = partition_of(key.encode(), of) if of else counts.most_common(1)[0][0]
+        if elsewhere := sorted(counts.keys() - {right}):
+            what = f"{counts.total() - counts[right]} of {counts.total()} facts are in {short(elsewhere)}"
+            yield Anomaly(Kind.MISPLACED, key, f"{what}, and belong in {right}")
 
 
 def _planted(history: History) -> set[tuple[str, int, int]]:
