@@ -430,6 +430,19 @@ MISTAKES = (
         [("nothing", 0), ("merge-and-erase", 0)],
     ),
     Mistake(
+        "comes-all-the-same",
+        "convenings registers and receives whoever it has heard of that they were merged or erased",
+        [
+            Change(
+                "services/convenings/known.py",
+                "    if person.merged is not None:\n        raise PersonWasMerged(person.merged)\n"
+                "    if person.erased is not None:\n        raise PersonWasErased(person.erased)\n",
+                "",
+            )
+        ],
+        [("nothing", 0), ("merge-and-erase", 0)],
+    ),
+    Mistake(
         "another-body",
         "what is relayed says another thing than what is on record",
         [
