@@ -247,6 +247,16 @@ def _registering(minted: PersonId, source: str | None = None, ref: str | None = 
     return Registering(minted, None, ReferenceHolder(key=reference_key(source, ref)))
 
 
+def _follow_registering(situation: Registering) -> Registering:
+    """Who is on record by the reference: whoever erases them at the same time writes to them too, and one of the two
+    decides again. Else the answer, which names them, could be kept after that.
+    """
+    holder = situation.reference
+    if situation.person is not None or holder is None or holder.person_id is None:
+        return situation
+    return replace(situation, person=Person(key=holder.person_id))
+
+
 def _whom(situation: Registering) -> dict[str, PersonId | None]:
     holder = situation.reference
     return {"person_id": holder.person_id if holder else situation.minted}
@@ -258,6 +268,7 @@ people = Decider(
     decide=decide_registering,
     evolve=evolve_registering,
     answer=_whom,
+    following=_follow_registering,
 )
 """Key: the id minted for a new person, and the reference's source and ref if there is one."""
 
