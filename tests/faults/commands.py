@@ -17,6 +17,8 @@ SATISFIED = ("poor", "fair", "good", "excellent")
 CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 LASTING, PASSING = 3, 4
 """How many of a client's people stay who they are, and how many are merged or erased by the next client."""
+AGAIN = 5
+"""How often somebody is registered again while they are erased."""
 LAST_DAY = "2030-12-31"
 """After all days that commands are about."""
 
@@ -331,11 +333,13 @@ def crossing(world: World, number: int, people: Sequence[str]) -> tuple[list[Cal
 
 
 def meeting(world: World, number: int, people: Sequence[str]) -> tuple[list[Call], list[Call]]:
-    """What is then sent at once: each of these people takes part in a design group of every programme, and is erased.
+    """What is then sent at once: each of these people takes part in a design group of every programme, is registered
+    again, and is erased.
 
-    An erasure writes nothing of a programme, and a design group nothing of a person: they meet only in being decided.
+    An erasure writes nothing of a programme, and the others nothing of a person: they meet only in being decided.
     """
     calls = [erase(person, 3) for person in people]
+    calls += [world.registered(f"{meeting.__name__}-{number}-{one}") for one, _ in enumerate(people)] * AGAIN
     for programme in world.programmes:
         for one, person in enumerate(people):
             group = f"{world.name}-group-{number}-{one}"

@@ -430,6 +430,12 @@ MISTAKES = (
         [("nothing", 0), ("merge-and-erase", 0)],
     ),
     Mistake(
+        "answered-beside",
+        "who is registered again is not looked at while they are erased",
+        [Change("services/membership/domain/people.py", "    following=_follow_registering,\n", "")],
+        [("merge-and-erase", seed) for seed in (0, 2, 4, 6)],  # who is decided at once is chance
+    ),
+    Mistake(
         "comes-all-the-same",
         "convenings registers and receives whoever it has heard of that they were merged or erased",
         [

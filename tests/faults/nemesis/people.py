@@ -12,7 +12,8 @@ ROUNDS, AT_ONCE = 6, 3
 
 class MergeAndErase(Fault):
     """Each of a few people joins and comes everywhere while they are merged into each other and the last is erased; or
-    takes part in design groups while they are erased. In every second run the services are killed meanwhile.
+    takes part in design groups and is registered again while they are erased. In every second run the services are
+    killed meanwhile.
     """
 
     name = "merge-and-erase"
