@@ -225,23 +225,25 @@ class WrongPartitions(Exception):
         self.count, self.wanted = count, wanted
 
 
-async def ensure_topics(bootstrap: str, topics: list[str], *, partitions: int, replication: int) -> None:
+async def ensure_topics(
+    bootstrap: str, topics: list[str], *, partitions: int, replication: int, exactly: bool = True
+) -> None:
     """Make the topics that are not there yet, kept for ever; waits, with growing pauses, while Kafka is away.
 
     Raises:
-        WrongPartitions: one is there with another number of partitions.
+        WrongPartitions: one is there with another number of partitions, and was to have `exactly` these.
     """
     pause = 0.1
     while True:
         try:
-            return await by_its_name(_make_topics(bootstrap, topics, partitions, replication))
+            return await by_its_name(_make_topics(bootstrap, topics, partitions, replication, exactly))
         except (KafkaError, OSError) as problem:
             log.warning("kafka.out_of_reach", bootstrap=bootstrap, reason=str(problem))
             await asyncio.sleep(pause)
             pause = min(pause * 2, 5.0)
 
 
-async def _make_topics(bootstrap: str, topics: list[str], partitions: int, replication: int) -> None:
+async def _make_topics(bootstrap: str, topics: list[str], partitions: int, replication: int, exactly: bool) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
@@ -263,7 +265,7 @@ async def _make_topics(bootstrap: str, topics: list[str], partitions: int, repli
                     raise KafkaError(f"topic {name} could not be made: {words}")
         for topic in await admin.describe_topics(topics):
             count = len(topic["partitions"])
-            if count not in (0, partitions):
+            if exactly and count not in (0, partitions):
                 raise WrongPartitions(topic["topic"], count, partitions)
     finally:
         await admin.close()

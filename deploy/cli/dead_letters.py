@@ -63,6 +63,14 @@ class MetricsAway(Failure):
         )
 
 
+class MetricsWaits(Failure):
+    def __init__(self, url: str, why: str) -> None:
+        super().__init__(
+            f"The metrics service at {url} cannot do it now: {why}.",
+            "`praxis status` says what it waits for. The same command may be given again: nothing is done twice.",
+        )
+
+
 class MetricsFailed(Failure):
     def __init__(self, url: str, why: str) -> None:
         super().__init__(
@@ -84,7 +92,7 @@ class Refused(Exception):
 
 @app.command("list")
 def list_(
-    all_: Annotated[bool, typer.Option("--all", help="Those too that are settled.")] = False,
+    all_: Annotated[bool, typer.Option("--all", help="Those too that wait for nobody.")] = False,
     *,
     metrics: MetricsUrl,
     as_json: AsJson = False,
@@ -248,7 +256,7 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None, *
 
     Raises:
         Refused: it says why not.
-        MetricsAway: it does not answer, or not now.
+        MetricsAway, MetricsWaits: it does not answer, or not now.
         NotMetrics: something else does.
     """
     address = _address(url)
@@ -267,7 +275,7 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None, *
     if not isinstance(told, dict):
         raise NotMetrics(url)
     if status == http.client.SERVICE_UNAVAILABLE:
-        raise MetricsAway(url, str(told.get("detail", status)))
+        raise MetricsWaits(url, str(told.get("detail", status)).rstrip("."))
     if status >= 500:
         raise MetricsFailed(url, str(told.get("detail", status)))
     if status == http.client.NOT_FOUND and not str(told.get("type")).endswith(NO_SUCH_LETTER):

@@ -62,8 +62,9 @@ class SettledView(BaseModel):
 
 class DeadLetterView(BaseModel):
     id: str
-    state: Literal["waiting", "folded", "replayed", "discarded"] = Field(
-        description="Folded, it was understood by a rebuild, and nobody has settled it."
+    state: Literal["waiting", "folded", "elsewhere", "replayed", "discarded"] = Field(
+        description="Folded, it was understood by a rebuild, and nobody has settled it. Elsewhere, it was buried by "
+        "another build than the one that is read: one that is being made, or one that read topics which are gone."
     )
     missing: bool = Field(
         description="Its version is missing: figures that would count it say that they are incomplete."
@@ -122,7 +123,7 @@ Kept = Annotated[DeadLetters, Depends(_dead_letters)]
 @router.get("")
 async def list_dead_letters(
     letters: Kept,
-    all: Annotated[bool, Query(description="Those too that are settled.")] = False,
+    all: Annotated[bool, Query(description="Those too that wait for nobody.")] = False,
     after: str = "",
     limit: Annotated[int, Query(ge=1, le=1_000)] = 100,
 ) -> DeadLetterPage:
@@ -174,7 +175,9 @@ def _state(listed: Listed) -> str:
         return "discarded"
     if listed.letter.replayed:
         return "replayed"
-    return "folded" if listed.folded else "waiting"
+    if listed.folded:
+        return "folded"
+    return "waiting" if listed.buried else "elsewhere"
 
 
 def _text(value: bytes | None) -> str | None:

@@ -47,8 +47,9 @@ class Processor:
     async def run(self) -> None:
         settings = self.settings
         sources = [topic_name(topic) for topic in SOURCE_TOPICS]
-        topics = [*sources, *map(dead_topic, sources)]
-        await ensure_topics(settings.kafka, topics, partitions=settings.partitions, replication=settings.replication)
+        make = partial(ensure_topics, settings.kafka, partitions=settings.partitions, replication=settings.replication)
+        await make(sources)
+        await make([dead_topic(topic) for topic in sources], exactly=False)  # nobody reads these by partition
         await until_done(self._prepare)
         stream = self.stream = Stream(settings, self.current)
         worker = self.worker = Worker(stream, self.current)

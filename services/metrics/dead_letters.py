@@ -99,6 +99,11 @@ class Letter:
     """
     displaced_in: tuple[int, ...] = ()
     """The builds in which another fact stands in its place."""
+    buried_in: tuple[int, ...] | None = None
+    """The builds that buried it; None where an earlier release did, which did not say."""
+
+    def is_buried_in(self, build: Build) -> bool:
+        return self.buried_in is None or build.number in self.buried_in
 
     def is_folded_in(self, build: Build) -> bool:
         return build.number in self.folded_in if self.folded_in is not None else bool(self.replayed)
@@ -137,6 +142,7 @@ class Letter:
             left_out=tuple(document.get("left_out", ())),
             folded_in=tuple(document["folded_in"]) if "folded_in" in document else None,
             displaced_in=tuple(document.get("displaced_in", ())),
+            buried_in=tuple(document["buried_in"]) if "buried_in" in document else None,
             replayed=Settled.restored(document.get("replayed")),
             discarded=Settled.restored(document.get("discarded")),
         )
@@ -195,8 +201,12 @@ async def discarded(db: Database) -> Discards:
 
 def waiting(build: Build) -> Document:
     """Those of a build that nobody has settled yet, and that were not folded into it."""
-    of_it: Document = {"$or": [{"buried_in": build.number}, {"buried_in": {"$exists": False}}]}
-    return {**_UNSETTLED, **of_it, "folded_in": {"$ne": build.number}}
+    return {**_UNSETTLED, "$or": _buried_in(build), "folded_in": {"$ne": build.number}}
+
+
+def _buried_in(*builds: Build) -> list[Document]:
+    """Those of one of these builds, and those of an earlier release, which did not say: either will do."""
+    return [{"buried_in": {"$in": [build.number for build in builds]}}, {"buried_in": {"$exists": False}}]
 
 
 _UNSETTLED: Document = {"replayed": None, "discarded": None}
@@ -238,13 +248,13 @@ async def streams_of(db: Database, which: Document) -> set[str]:
     return found
 
 
-async def given_up(db: Database, as_of: Session | None = None) -> list[Position]:
-    """The versions that nobody waits for: where a letter was discarded, and none stands that was not.
+async def given_up(db: Database, builds: Sequence[Build], as_of: Session | None = None) -> list[Position]:
+    """The versions that nobody waits for: where a letter was discarded, and none of these builds stands that was not.
 
     With a session in a snapshot: those that nobody waited for at that time.
     """
     stages: list[Document] = [
-        {"$match": {"position": {"$ne": None}}},
+        {"$match": {"position": {"$ne": None}, "$or": [{"discarded": {"$ne": None}}, *_buried_in(*builds)]}},
         {"$group": {"_id": "$position", "waits": {"$max": {"$eq": [{"$type": "$discarded"}, "missing"]}}}},
         {"$match": {"waits": False}},
     ]

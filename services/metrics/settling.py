@@ -66,11 +66,14 @@ class NotKnownYet(Unavailable):
 
 
 class Listed(NamedTuple):
-    """A letter, whether figures are incomplete for want of it, and whether the build that is read has it from here."""
+    """A letter, as the build has it that is read."""
 
     letter: Letter
     missing: bool
+    """Whether figures are incomplete for want of it."""
     folded: bool
+    """Whether its fact came from here."""
+    buried: bool
 
 
 class DeadLetters:
@@ -101,7 +104,9 @@ class DeadLetters:
             StillNotUnderstood, PlaceIsTaken, Discarded: nothing was changed.
         """
         letter = (await self.letter(id)).letter
-        if letter.left_out and not letter.discarded:
+        if letter.discarded:
+            raise Discarded(id, letter.discarded)
+        if letter.left_out:
             raise StillNotUnderstood(id, f"its {' and '.join(letter.left_out)} is too long to be a fact's")
         try:
             fact = decode(letter)
@@ -192,7 +197,10 @@ class DeadLetters:
             head = position and heads.get(str(position.stream))
             return bool(head and position and position.version in head.missing)
 
-        return [Listed(letter, is_missing(letter.position), letter.is_folded_in(build)) for letter in letters]
+        return [
+            Listed(letter, is_missing(letter.position), letter.is_folded_in(build), letter.is_buried_in(build))
+            for letter in letters
+        ]
 
 
 async def _build(db: Database, session: Session | None = None) -> Build:

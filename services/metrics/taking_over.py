@@ -73,7 +73,7 @@ class TakingOver:
             await self._db.dead_letters.update_one({"_id": id}, there, session=session)
 
     async def _give_up(self, numbers: Collection[int], as_of: Session | None) -> None:
-        given_up = await dead_letters.given_up(self._db, as_of)
+        given_up = await dead_letters.given_up(self._db, (self._old, self._build), as_of)
         positions = [position for position in given_up if self._is_in(numbers, position.stream)]
         streams = sorted({str(position.stream) for position in positions})
         missing = {"_id": {"$in": streams}, "missing": {"$ne": []}}

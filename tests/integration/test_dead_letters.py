@@ -12,6 +12,7 @@ from httpx import ASGITransport, AsyncClient
 from starlette.types import Receive, Scope, Send
 
 from services.metrics import dead_letters
+from services.metrics.api import DeadLetterView
 from services.metrics.app import app
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
@@ -69,9 +70,9 @@ def records(versions: Sequence[int]) -> dict[str, list[OnKafka]]:
     return {"membership": [on_kafka(fact, fact.version - 1) for fact in facts]}
 
 
-def broken(versions: Sequence[int], poison: Sequence[int]) -> dict[str, list[OnKafka]]:
+def broken(versions: Sequence[int], poison: Sequence[int], by: bytes = b"{") -> dict[str, list[OnKafka]]:
     batch = records(versions)["membership"]
-    return {"membership": [replace(one, value=b"{") if one.offset + 1 in poison else one for one in batch]}
+    return {"membership": [replace(one, value=by) if one.offset + 1 in poison else one for one in batch]}
 
 
 class OldRelease:
@@ -118,7 +119,7 @@ async def test_a_letter_keeps_its_record_as_it_was_and_is_published(
     await sink(client, db).put(3, {"membership": [replace(record, offset=0)]})
     (id,) = await waiting(letters)
     assert id.startswith("membership-3-0-")
-    letter, missing, _ = await letters.letter(id)
+    letter, missing, *_ = await letters.letter(id)
     assert (letter.key, letter.value, letter.headers) == (record.key, record.value, record.headers)
     assert (str(letter.position), missing) == (f"{STREAM}@1", True)
     assert letter.reason == "the header ce_id is missing"
@@ -156,7 +157,7 @@ async def test_what_a_later_release_understands_is_folded_once(
     assert not await letters.replay(id, OPERATOR)
     assert (await members(db), await seen(db)) == (3, Seen(head=4))
     assert await waiting(letters) == []
-    letter, missing, _ = await letters.letter(id)
+    letter, missing, *_ = await letters.letter(id)
     assert (letter.replayed, missing) == (OPERATOR, False)
 
 
@@ -267,10 +268,10 @@ async def test_a_version_is_given_up_only_when_nothing_that_stands_there_still_w
     real, broken = await waiting(letters)
     await letters.discard(broken, OPERATOR)
     assert await seen(db) == Seen(head=1, missing={2})
-    assert await dead_letters.given_up(db) == []
+    assert await dead_letters.given_up(db, [FIRST]) == []
     await letters.discard(real, OPERATOR)
     assert await seen(db) == Seen(head=1, given_up={2})
-    assert [str(position) for position in await dead_letters.given_up(db)] == [f"{STREAM}@2"]
+    assert [str(position) for position in await dead_letters.given_up(db, [FIRST])] == [f"{STREAM}@2"]
 
 
 async def test_what_was_replayed_and_is_discarded_then_is_folded_in_no_later_build(
@@ -421,6 +422,36 @@ async def test_what_only_a_rebuild_that_is_given_up_did_not_understand_waits_for
     await give_up(db)
     assert await db.dead_letters.count_documents({}) == 1
     assert await waiting(letters) == [id]
+
+
+async def test_a_letter_of_topics_that_are_gone_is_elsewhere_and_keeps_nobody_waiting(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    await sink(client, db).put(0, broken([1, 2, 3], poison=[3]))
+    (id,) = await waiting(letters)
+    anew = Build(2)
+    await (await rebuilding(client, db, anew)).put(0, broken([1, 2, 3], poison=[3], by=b"["))
+    await current_build(db)
+    await db[BUILDS].update_one({"_id": CURRENT}, {"$set": {"build": anew.number}})
+    (other,) = await waiting(letters)
+    assert other != id
+    every = await letters.listed(settled_too=True, after="", limit=1_000)
+    states = {one.letter.id: DeadLetterView.of(one).state for one in every}
+    assert states == {id: "elsewhere", other: "waiting"}
+    await letters.discard(other, OPERATOR)
+    assert (await letters.letter(other)).missing is False
+    given_up = await dead_letters.given_up(db, (anew, Build(3)))
+    assert [position.version for position in given_up] == [3], "as in the build that is read"
+
+
+async def test_what_was_discarded_is_said_to_be_so_whether_it_is_understood_or_not(
+    client: Client, db: Database, letters: DeadLetters
+) -> None:
+    await sink(client, db).put(0, broken([1, 2, 3], poison=[3]))
+    (id,) = await waiting(letters)
+    await letters.discard(id, OPERATOR)
+    with pytest.raises(Discarded, match="that is final"):
+        await letters.replay(id, OPERATOR)
 
 
 async def test_a_rebuild_that_another_release_began_is_begun_anew(db: Database) -> None:

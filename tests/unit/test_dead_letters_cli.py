@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from deploy.cli import app
-from deploy.cli.dead_letters import SHOWN, MetricsAway, MetricsFailed, NotMetrics
+from deploy.cli.dead_letters import SHOWN, MetricsAway, MetricsFailed, MetricsWaits, NotMetrics
 from deploy.local.failures import Failure
 from services.metrics.settling import UnknownDeadLetter
 from shared.http.problems import named
@@ -119,8 +119,8 @@ def test_nobody_who_listens_is_a_service_that_is_away() -> None:
 
 
 @pytest.mark.parametrize("metrics", [(503, {"detail": "MongoDB takes too long"})], indirect=True)
-def test_a_service_that_cannot_answer_now_is_away_in_its_own_words(metrics: str) -> None:
-    with pytest.raises(MetricsAway, match="MongoDB takes too long"):
+def test_a_service_that_cannot_answer_now_says_why_in_its_own_words(metrics: str) -> None:
+    with pytest.raises(MetricsWaits, match=f"at {metrics} cannot do it now: MongoDB takes too long"):
         told("list", "--metrics", metrics)
 
 
