@@ -84,10 +84,12 @@ def refill(
         raise Failure("Interrupted.", "run it again: it goes on where it was.") from None
     seconds = time.monotonic() - begun
     if as_json:
-        facts, earlier = ({topic: one[part] for topic, one in refilled.items()} for part in (0, 1))
-        out.print_json(json.dumps({"facts": facts, "earlier": earlier, "seconds": round(seconds, 1)}))
+        facts = {topic: one.facts for topic, one in refilled.items()}
+        put_earlier = {topic: one.earlier for topic, one in refilled.items()}
+        out.print_json(json.dumps({"facts": facts, "earlier": put_earlier, "seconds": round(seconds, 1)}))
         return
-    total, earlier = (sum(parts) for parts in zip(*refilled.values(), strict=True))
+    total = sum(one.facts for one in refilled.values())
+    earlier = sum(one.earlier for one in refilled.values())
     before = f", {earlier:,} of them since an earlier run" if earlier else ""
     speed = f"{seconds:.1f} s, {(total - earlier) / seconds:,.0f} a second"
     out.print(f"{total:,} facts are on Kafka again{before} ({speed})")

@@ -21,19 +21,19 @@ from tests.faults.console import console
 from tests.faults.history import ABOUT, History
 from tests.faults.mistakes import MISTAKES, Mistake, applied
 
+BY_NAME = {mistake.name: mistake for mistake in MISTAKES}
+
 
 def _mistake(name: str) -> Mistake:
-    for mistake in MISTAKES:
-        if mistake.name == name:
-            return mistake
-    names = ", ".join(mistake.name for mistake in MISTAKES)
-    raise argparse.ArgumentTypeError(f"no mistake is called '{name}'; there are {names}")
+    if name not in BY_NAME:
+        raise argparse.ArgumentTypeError(f"no mistake is called '{name}'; there are {', '.join(BY_NAME)}")
+    return BY_NAME[name]
 
 
 def main(arguments: Sequence[str]) -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.faults.sabotage")
-    names = ", ".join(mistake.name for mistake in MISTAKES)
-    parser.add_argument("mistakes", nargs="*", type=_mistake, metavar="NAME", help=f"all of them if left out: {names}")
+    words = f"all of them if left out: {', '.join(BY_NAME)}"
+    parser.add_argument("mistakes", nargs="*", type=_mistake, metavar="NAME", help=words)
     shown, missed = Table("Mistake", "Found by", "As"), 0
     for mistake in parser.parse_args(arguments).mistakes or MISTAKES:
         found_by, kinds = _found(mistake)

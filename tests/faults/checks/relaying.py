@@ -23,9 +23,7 @@ def carried(history: History) -> Iterator[Anomaly]:
     carried: set[str] = set()
     planted = _planted(history)
     # a log that was lost comes before the one that was made in its place
-    in_order = sorted(
-        history.kafka, key=lambda line: (line.get("log", 0), line["topic"], line["partition"], line["offset"])
-    )
+    in_order = sorted(history.kafka, key=lambda line: (line.get("log", 0), *_place(line)))
     for line in in_order:
         if _place(line) in planted:
             continue
