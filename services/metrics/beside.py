@@ -20,7 +20,7 @@ from shared.mongo import Database, Document, Session
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, require_log, stop
 from shared.reading.hand import FETCHED_BYTES, Batch, by_partition, in_step
 from shared.reading.log import Log, LostLog, cluster_id, learned, look_at, topic_of
-from shared.reading.sink import BeginsBeyond, Sink
+from shared.reading.sink import LeavesOut, Sink
 from shared.views.builds import Build
 
 log = structlog.get_logger(__name__)
@@ -223,7 +223,7 @@ class Beside:
             self._read |= _streams(batch)
         try:
             await self._sink.put(number, batch)
-        except BeginsBeyond as beyond:
+        except LeavesOut as beyond:
             self._seek_back(consumer, beyond)
         else:
             for topic, records in batch.items():
@@ -237,7 +237,7 @@ class Beside:
                 del self._putting[number]
                 task.result()
 
-    def _seek_back(self, consumer: AIOKafkaConsumer, outcome: BeginsBeyond) -> None:
+    def _seek_back(self, consumer: AIOKafkaConsumer, outcome: LeavesOut) -> None:
         log.warning("rebuild.sought_back", partition=outcome.partition, next=outcome.next)
         for place in [place for place in self._next if place.partition == outcome.partition]:
             self._next[place] = outcome.next[topic_of(place)]

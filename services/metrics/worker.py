@@ -14,7 +14,7 @@ from shared import failpoints
 from shared.drivers import by_its_name
 from shared.kafka import topic_name
 from shared.reading.hand import Batch, Hand, Later
-from shared.reading.sink import BeginsBeyond, Folding, Halt
+from shared.reading.sink import Folding, Halt, LeavesOut
 from shared.running import until_done
 
 log = structlog.get_logger(__name__)
@@ -56,7 +56,7 @@ class Worker:
         """Put a batch into the sink; where that is halted, stop there, loudly, until it is not any more."""
         try:
             await self._sink.put(number, batch)
-        except BeginsBeyond as outcome:
+        except LeavesOut as outcome:
             log.warning("partition.sought_back", partition=number, next=outcome.next)
             self._halted.pop(number, None)
             await self._read_from(outcome.next, hand, number)

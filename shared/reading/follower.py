@@ -18,7 +18,7 @@ from shared.kafka import Record, topic_name
 from shared.mongo import Database, Document
 from shared.reading.hand import FETCHED_BYTES, MOST_POLLED, Batch, Hand, polled
 from shared.reading.log import Log, LostLog, cluster_id, learned, look_at, topic_of
-from shared.reading.sink import BeginsBeyond, Folding
+from shared.reading.sink import Folding, LeavesOut
 from shared.running import told_to_end
 
 log = structlog.get_logger(__name__)
@@ -175,7 +175,7 @@ class Follower:
     async def _put(self, consumer: AIOKafkaConsumer, hand: Hand, number: int, batch: Batch) -> None:
         try:
             await self._sink.put(number, batch)
-        except BeginsBeyond as outcome:
+        except LeavesOut as outcome:
             log.warning("follower.sought_back", partition=outcome.partition, next=outcome.next)
             hand.drop(number)
             for topic, offset in outcome.next.items():

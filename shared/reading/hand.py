@@ -163,12 +163,15 @@ class Hand:
         self._waiting[number] = {}
 
     async def _fold_all(self, number: int) -> None:
-        while self._waiting[number]:
-            again = None
+        again: Later | None = None
+        while again or self._waiting[number]:
             async with self._turn:
-                batch = self._next(number)
+                if again:
+                    self.drop(number)  # it comes alone: between it and what came since, there was what was dropped
+                batch = again.batch if again else self._next(number)
                 try:
                     await self._fold(self, number, batch)
+                    again = None
                 except Later as later:
                     again = later
             self._take_off(batch)
@@ -176,8 +179,6 @@ class Hand:
                 self.drop(number)
                 self._put_on(again.batch)
                 await asyncio.sleep(again.seconds)
-                self.drop(number)
-                self._waiting[number] = {topic: list(records) for topic, records in again.batch.items()}
         del self._waiting[number]
 
     def _next(self, number: int) -> dict[str, Sequence[Record]]:

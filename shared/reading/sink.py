@@ -2,7 +2,7 @@
 seen of each stream, and the partition's document, which is matched on all its offsets and updated every time.
 
 Whoever comes with offsets that are not the stored ones changes nothing: a worker that slept through its replacement,
-a batch that is read again, a batch that begins too late. Nothing else has to be right for facts to count once.
+a batch that is read again, a batch that leaves records out. Nothing else has to be right for facts to count once.
 """
 
 import asyncio
@@ -145,8 +145,8 @@ class Closed(Exception):
         super().__init__(f"partition {partition}: this build is closed, another one is current")
 
 
-class BeginsBeyond(Exception):
-    """A batch begins after the first record that is not folded yet: seek back to `next`."""
+class LeavesOut(Exception):
+    """A batch leaves out records that are not folded yet, before it or within it: seek back to `next`."""
 
     def __init__(self, partition: int, next: Mapping[str, int]) -> None:
         super().__init__(f"partition {partition}: the next records are those at {dict(next)}")
@@ -256,7 +256,7 @@ class Sink:
         A batch that cannot be folded is halved until the culprit stands alone, which becomes a dead letter.
 
         Raises:
-            BeginsBeyond, Closed: nothing was folded.
+            LeavesOut, Closed: nothing was folded.
             Halt: what stands before the record that must not be passed is folded, and nothing else.
         """
         if sum(map(len, records.values())) > MOST_AT_ONCE:
@@ -266,7 +266,7 @@ class Sink:
         try:
             async with self._room:
                 folded = await self._commit(number, records)
-        except (BeginsBeyond, Closed):
+        except (LeavesOut, Closed):
             raise
         except Exception as problem:
             if isinstance(problem, PyMongoError) and not is_of_a_document(problem):
@@ -297,7 +297,7 @@ class Sink:
                         lambda session: self._fold(number, records, unfoldable, session),
                         patience=TOO_LONG if count > 1 else None,
                     )
-            except BeginsBeyond:
+            except LeavesOut:
                 if not trusted:
                     raise
                 continue  # beyond what was trusted, which somebody else may have moved on
@@ -353,12 +353,15 @@ class Sink:
         return _Folded(partition, fresh, len(letters), blanks)
 
     def _news(self, partition: Partition, topic: str, batch: Sequence[Record]) -> Sequence[Record]:
-        following = partition.next[topic]
-        if batch and batch[0].offset < following:
-            batch = [record for record in batch if record.offset >= following]
-        if batch and batch[0].offset > following:
-            raise BeginsBeyond(partition.number, partition.next)
-        return batch
+        """Those that are not folded yet: every offset from the first one on, each once."""
+        news, following = list[Record](), partition.next[topic]
+        for record in batch:
+            if record.offset > following:
+                raise LeavesOut(partition.number, partition.next)
+            if record.offset == following:
+                news.append(record)
+                following += 1
+        return news
 
     async def _load(self, number: int, session: Session) -> Partition:
         document = _open(await self._db[self.partitions].find_one({"_id": number}, session=session))

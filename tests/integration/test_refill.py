@@ -18,7 +18,7 @@ from shared.lease import HeldElsewhere, Lease
 from shared.mongo import Client, Database, transact
 from shared.reading.follower import read_anew
 from shared.reading.log import Log, look_at
-from shared.reading.sink import BeginsBeyond, Sink
+from shared.reading.sink import LeavesOut, Sink
 from shared.writing import refill
 from shared.writing.ledger import Ledger
 from shared.writing.refill import AT_ONCE, Refill
@@ -248,7 +248,7 @@ async def test_a_reader_begins_anew_on_new_topics_and_counts_nothing_twice(clien
     await read_anew(db, ["membership"])
     reader = Sink(client, db, ["membership"], Counting(), keep_letters, cached=9)
     assert await reader.next_offsets(0) == {"membership": 0}
-    with pytest.raises(BeginsBeyond):
+    with pytest.raises(LeavesOut):
         await reader.put(0, batch("membership", range(5, 7)))
     await reader.put(0, batch("membership", range(5)))
     assert await count(db) == 5

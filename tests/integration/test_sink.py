@@ -14,7 +14,7 @@ from shared.kafka import partition_of
 from shared.mongo import Client, Database, Document
 from shared.reading.heads import Seen
 from shared.reading.metrics import FENCED
-from shared.reading.sink import LONGEST_REASON, BeginsBeyond, DeadLetter, Sink, Unit
+from shared.reading.sink import LONGEST_REASON, DeadLetter, LeavesOut, Sink, Unit
 from tests.builders import OnKafka, form_opened, member_joined, on_kafka, recorded, registration_made, stream
 
 TOPICS = ("membership", "convenings", "feedback")
@@ -127,12 +127,30 @@ async def test_a_batch_that_begins_beyond_leaves_nothing_and_says_where_to_go_on
     one = sink(client, db)
     await one.put(0, batch("membership", range(2)))
     for process in (one, sink(client, db)):
-        with pytest.raises(BeginsBeyond) as beyond:
+        with pytest.raises(LeavesOut) as beyond:
             await process.put(0, batch("convenings", range(1)) | batch("membership", range(3, 5)))
         assert beyond.value.next == {"membership": 2, "convenings": 0, "feedback": 0}
         assert await count(db) == 2
     await one.put(0, batch("membership", range(2, 5)))
     assert await count(db) == 5
+
+
+async def test_a_batch_with_a_hole_in_it_leaves_nothing_and_says_where_to_go_on(client: Client, db: Database) -> None:
+    one = sink(client, db)
+    for offsets in ([0, 1, 4, 5], [0, 1, 1, 3]):
+        with pytest.raises(LeavesOut) as hole:
+            await one.put(0, batch("convenings", range(1)) | batch("membership", offsets))
+        assert hole.value.next == {"membership": 0, "convenings": 0, "feedback": 0}
+    assert await count(db) == 0
+    assert await next_offsets(db) is None
+
+
+async def test_an_offset_that_comes_twice_in_a_batch_is_taken_once(client: Client, db: Database) -> None:
+    broken = replace(good("membership", 2), value=b"{")
+    records = [*batch("membership", [0, 1])["membership"], broken]
+    await sink(client, db).put(0, {"membership": [*records, *records, good("membership", 3)]})
+    assert (await count(db), list(await letters(db))) == (3, [2])
+    assert await next_offsets(db) == {"membership": 4, "convenings": 0, "feedback": 0}
 
 
 async def test_who_slept_through_another_topics_batch_is_fenced_and_overwrites_nothing(
@@ -160,7 +178,7 @@ async def test_who_comes_back_where_another_has_moved_on_goes_on_from_there(clie
     sleeper, awake = sink(client, db), sink(client, db)
     await sleeper.put(0, batch("membership", range(2)))
     await awake.put(0, batch("membership", range(2, 6)))
-    await sleeper.put(0, batch("membership", range(6, 8)))  # no BeginsBeyond: what it trusted was old
+    await sleeper.put(0, batch("membership", range(6, 8)))  # no LeavesOut: what it trusted was old
     assert await count(db) == 8
 
 

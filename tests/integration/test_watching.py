@@ -311,6 +311,48 @@ async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
     assert Counter("does not understand it either" in one["refused"] for one in refused["dead_letters"]) == {True: 2}
 
 
+async def test_a_worker_that_stands_still_while_another_comes_and_goes_leaves_nothing_out(
+    worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database, tmp_path: Path
+) -> None:
+    """A partition that is assigned anew is not paused any more, so that more comes of it than follows."""
+    sent, enough = list[Recorded](), asyncio.Event()
+
+    async def load() -> None:
+        while not enough.is_set():
+            facts = history(people=3)
+            await send(producer, map(encode, facts))
+            sent.extend(facts)
+
+    async def is_assigned_anew() -> bool:
+        return len(worker.said("partitions.assigned")) > before
+
+    await begin_at_the_end(own_kafka.kafka, db)
+    await worker.start()
+    await until(lambda: _has(worker, "partitions.assigned"))
+    broken = encode(history(people=0)[0])
+    await send(producer, [broken._replace(value=b"{", headers=[]) for _ in range(4)])
+    loading = asyncio.create_task(load())
+    await until(lambda: _has(worker, "worker.stopped"))
+    (tmp_path / "other").mkdir()
+    other = OneWorker(own_kafka, db, tmp_path / "other")
+    await other.start()
+    await until(lambda: _has(other, "partitions.assigned"))
+    before = len(worker.said("partitions.assigned"))
+    other.send(signal.SIGTERM)
+    assert await other.ended() == 0
+    await until(is_assigned_anew)
+    letters = [letter["id"] for letter in (await praxis(worker, "list"))["dead_letters"]]
+    await praxis(worker, "discard", *letters, "--by=ops", "--why=sent by a test")
+    await until(lambda: _goes_on(worker))
+    enough.set()
+    await loading
+    await until(lambda: is_folded(db, sent))
+
+
+async def _goes_on(worker: OneWorker) -> bool:
+    return bool(worker.said("worker.went_on") or worker.said("partition.sought_back"))
+
+
 async def test_what_a_release_does_not_understand_is_replayed_with_the_next(
     worker: OneWorker, producer: AIOKafkaProducer, own_kafka: System, db: Database
 ) -> None:

@@ -153,6 +153,31 @@ async def test_what_must_wait_is_folded_again_and_leaves_its_turn_and_its_room_t
     assert [one for one in came if one[0] < TRANSACTIONS][TRANSACTIONS:] == [(n, [1]) for n in range(TRANSACTIONS)]
 
 
+async def test_what_must_wait_comes_alone_although_more_came_while_it_waited_for_its_turn() -> None:
+    came = list[tuple[int, list[int]]]()
+    busy, may_end = asyncio.Event(), asyncio.Event()
+
+    async def fold(_: Hand, number: int, batch: Batch) -> None:
+        came.append((number, [record.offset for records in batch.values() for record in records]))
+        if number:
+            busy.set()
+            await may_end.wait()
+        elif len(came) == 1:
+            raise Later(0.1, {topic: records[1:2] for topic, records in batch.items()})
+
+    async with Hand(fold) as hand:
+        hand.take(polled(0, 1, 2))
+        await as_far_as_it_goes()
+        hand.take(polled(3, 4))  # of what is dropped, and read again
+        for number in range(1, TRANSACTIONS + 1):
+            hand.take(polled(0, number=number))
+        await busy.wait()
+        await asyncio.sleep(0.2)
+        hand.take(polled(5, 6))
+        may_end.set()
+    assert [offsets for number, offsets in came if not number] == [[0, 1, 2], [1]]
+
+
 async def test_what_a_fold_raises_ends_it_all() -> None:
     async def fold(_: Hand, number: int, __: Batch) -> None:
         if number:
