@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
 from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError, WriteConcernError
 from pymongo.read_concern import ReadConcern
 
 from shared.drivers import MongoDriverFailed, by_its_name
@@ -30,6 +30,8 @@ RERUNS = Counter("praxis_transaction_reruns_total", "Transactions run again beca
 
 MAJORITY = WriteConcern(w="majority", wtimeout=30_000)
 DUPLICATE_KEY = 11000
+CUT_SHORT = frozenset([50, 262, 290, 11601])
+"""MongoDB's codes for what it stopped doing: for its time was over, the transaction's too, or somebody ended it."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.002, 2.0
 
 
@@ -64,8 +66,8 @@ class LostRaces(Exception):
 async def transact(client: Client, body: Callable[[Session], Awaitable[T]], *, patience: timedelta | None = None) -> T:
     """Run `body` in one transaction with snapshot reads, and return what it returned once that is committed.
 
-    A transaction that lost a race, or its primary, is run again from its first read, after a pause that grows;
-    one whose commit has an unknown outcome is committed again, never run again, until the outcome is known.
+    A transaction that lost a race, its primary, or its time, is run again from its first read, after a pause that
+    grows; one whose commit has an unknown outcome is committed again, never run again, until the outcome is known.
     Whatever else `body` raises aborts the transaction and is raised.
 
     Raises:
@@ -107,8 +109,7 @@ async def _commit(session: Session) -> None:
         try:
             await by_its_name(session.commit_transaction())
         except PyMongoError as problem:
-            is_known = not problem.has_error_label("UnknownTransactionCommitResult")
-            if is_known and not isinstance(problem, MongoDriverFailed):
+            if _is_known(problem):
                 raise
             log.warning("transaction.commit_again", reason=str(problem))
             await asyncio.sleep(pause)
@@ -125,14 +126,30 @@ async def _abort(session: Session) -> None:
             log.debug("transaction.abort_failed")  # the server drops it by itself
 
 
+def _is_known(problem: PyMongoError) -> bool:
+    """Whether what a commit was answered tells that it did not come about.
+
+    MongoDB may be cut short while it commits, as where it was frozen until the transaction's time was over, and after
+    it has: then it tells of what it was to wait for. It gives neither a label, and knows better when it is asked again.
+    """
+    if isinstance(problem, (MongoDriverFailed, WriteConcernError)) or _is_cut_short(problem):
+        return False
+    return not problem.has_error_label("UnknownTransactionCommitResult")
+
+
+def _is_cut_short(problem: PyMongoError) -> bool:
+    return getattr(problem, "code", None) in CUT_SHORT
+
+
 def _was_in_vain(problem: PyMongoError) -> bool:
-    """Whether the transaction lost a race or its server, so that it may succeed when it is run again.
+    """Whether the transaction lost a race, its server or its time, so that it may succeed when it is run again.
 
     A duplicate key is a lost race too: what is inserted in a transaction was seen to be absent before.
     """
     details = getattr(problem, "details", None) or {}
     duplicate = any(error.get("code") == DUPLICATE_KEY for error in details.get("writeErrors", [details]))
-    return duplicate or isinstance(problem, ConnectionFailure) or problem.has_error_label("TransientTransactionError")
+    lost = isinstance(problem, ConnectionFailure) or problem.has_error_label("TransientTransactionError")
+    return duplicate or lost or _is_cut_short(problem)
 
 
 async def find_across(

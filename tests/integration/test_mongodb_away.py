@@ -14,7 +14,7 @@ from deploy.local.settings import Ports, free_ports
 from deploy.local.system import System
 from services.metrics.builds import current_build
 from shared.kafka import encode
-from shared.mongo import connect
+from shared.mongo import Session, connect, transact
 from tests.engines import skipped_where_unavailable, temporary_home
 from tests.integration.test_metrics_worker import PARTITIONS, SESSION, Worker, begin_at_the_end, history, producer, send
 from tests.integration.test_rebuild import SECOND, Rebuilding
@@ -132,3 +132,37 @@ async def test_a_rebuild_waits_while_mongodb_is_away_and_goes_on(
         assert rebuild.exit == 0, rebuild.told
         assert rebuild.said("compared")["counts"] == {}
         assert await current_build(db) == SECOND
+
+
+@pytest.mark.parametrize("begun_s", [0.025, 0.04])
+async def test_commits_in_which_mongodb_is_frozen_until_their_time_is_over_come_about_once(
+    own_mongo: System, begun_s: float
+) -> None:
+    """It ends transactions that are 10 seconds old, also those that it is committing, and does not say that it did."""
+    many, waiting, all_wait = 60, 0, asyncio.Event()
+    async with connect(own_mongo.mongo) as client:
+        written = client[f"test-{ULID()}".lower()].written
+        await written.insert_one({"by": "nobody"})
+
+        async def write(number: int) -> None:
+            async def body(session: Session) -> None:
+                nonlocal waiting
+                await written.insert_many([{"by": number, "words": "x" * 200} for _ in range(300)], session=session)
+                waiting += 1
+                if waiting == many:
+                    all_wait.set()
+                await all_wait.wait()
+                await asyncio.sleep(number / 1_000)
+
+            await transact(client, body)
+
+        async with asyncio.timeout(60), asyncio.TaskGroup() as writing:
+            for number in range(many):
+                writing.create_task(write(number))
+            await all_wait.wait()
+            await asyncio.sleep(begun_s)
+            own_mongo.child("mongo").signal(signal.SIGSTOP)
+            await asyncio.sleep(10.5)
+            own_mongo.child("mongo").signal(signal.SIGCONT)
+        counts = [await written.count_documents({"by": number}) for number in range(many)]
+        assert counts == [300] * many
