@@ -6,7 +6,8 @@ It asks Kafka by a consumer of its own and MongoDB for what is folded: what Faus
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AsyncExitStack
 from functools import partial
 from typing import TypeVar
@@ -33,9 +34,9 @@ from services.metrics.metrics import (
 from services.metrics.settings import Settings
 from services.metrics.stream import Stream
 from services.metrics.watchdog import Watchdog
-from services.metrics.worker import Worker
+from services.metrics.worker import AGAIN_AFTER_S, HALTED, Worker
 from shared.drivers import by_its_name
-from shared.mongo import Database
+from shared.mongo import Database, Document
 from shared.reading.follower import AWAY, require_log, stop
 from shared.reading.log import NO_TIME, REMEDY, cluster_id, look_at, open_transaction
 from shared.views.builds import Build
@@ -44,6 +45,8 @@ log = structlog.get_logger(__name__)
 
 T = TypeVar("T")
 
+HALTED_FOR_S = 6 * AGAIN_AFTER_S
+"""For so long it is believed that a partition stands still because of its dead letters, if nobody says so again."""
 FETCHED_BYTES = 32 * 1024
 """Of each partition that is behind: one batch of the relay's, of which the first record tells the time."""
 
@@ -63,6 +66,9 @@ class Watching:
         self._trends: dict[TopicPartition, Trend] = defaultdict(Trend)
         self._told: set[TopicPartition] = set()
         self._held: Offsets = {}
+        self._told_halted: Mapping[int, Document | None] = {}
+        self._told_at: dict[int, float] = {}
+        """By partition number: when something else was said of its standing still."""
         self.problem: str | None = None
         """Why it cannot be told how far reading is behind, or what else keeps facts from being read."""
 
@@ -110,7 +116,8 @@ class Watching:
         readable: Offsets = await self._in_time(as_read.end_offsets(everywhere))
         folded = await self._in_time(folded_offsets(self._db, build, self._partitions))
         lag = behind(folded, ends)
-        self._judge(behind(folded, readable), folded, watchdog)
+        halted = self._worker.halted if self._stream.places else await self._in_time(self._halted_elsewhere(build))
+        self._judge(behind(folded, readable), folded, halted, watchdog)
         self.problem = self._held_up({place: folded[place] for place in lag if folded[place] >= readable[place]})
         try:
             await self._in_time(self._tell(consumer, build, lag, folded))
@@ -145,12 +152,24 @@ class Watching:
             log.warning("partition.held_up", topic=place.topic, partition=place.partition, reason=problem)
         return problem
 
-    def _judge(self, lag: Offsets, folded: Offsets, watchdog: Watchdog) -> None:
-        """`lag` is of what can be read. One that has no partitions may have lost them for good: it looks at all, at
-        which others work as well. One that stands still for its dead letters is somebody else's business, its others
-        are not.
+    async def _halted_elsewhere(self, build: Build) -> AbstractSet[int]:
+        """The partition numbers of which another worker was seen to say, of late, that they stand still.
+
+        What it says is compared with what it said before: so it does not matter whose clock is right, nor whether it
+        died before it took that back.
         """
-        concerned = [place for place in self._stream.places or folded if place.partition not in self._worker.halted]
+        now = time.monotonic()
+        told = {document["_id"]: document.get(HALTED) async for document in self._db[build.partitions].find()}
+        self._told_at |= {number: now for number, halted in told.items() if halted != self._told_halted.get(number)}
+        self._told_halted = told
+        return {number for number, halted in told.items() if halted and now - self._told_at[number] < HALTED_FOR_S}
+
+    def _judge(self, lag: Offsets, folded: Offsets, halted: AbstractSet[int], watchdog: Watchdog) -> None:
+        """`lag` is of what can be read. One that has no partitions may have lost them for good: it looks at all, at
+        which others work as well. Partition numbers that stand still for their dead letters are somebody else's
+        business, the others are not.
+        """
+        concerned = [place for place in self._stream.places or folded if place.partition not in halted]
         of_mine = [place for place in lag if place in concerned]
         moved = any(folded[place] != self._folded.get(place) for place in concerned)
         self._folded = folded

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -13,6 +14,7 @@ from services.metrics.stream import Stream
 from shared import failpoints
 from shared.drivers import by_its_name
 from shared.kafka import topic_name
+from shared.mongo import Document
 from shared.reading.hand import Batch, Hand, Later
 from shared.reading.sink import Folding, Halt, LeavesOut
 from shared.running import until_done
@@ -21,6 +23,8 @@ log = structlog.get_logger(__name__)
 
 HINT_EVERY_S = 1.0
 AGAIN_AFTER_S = 5.0
+HALTED = "halted"
+"""In a partition's document: when it was tried last although it stands still, and why it does."""
 
 
 class Worker:
@@ -65,13 +69,19 @@ class Worker:
                 log.critical("worker.stopped", partition=number, reason=str(halt))
             self._halted[number] = str(halt)
             self._stream.batches.pause(number)  # each time, as it may have gone and come back since
+            await self._tell(number, {"at": datetime.now(UTC), "reason": str(halt)})
             raise Later(AGAIN_AFTER_S, halt.records) from halt
         else:
             if self._halted.pop(number, None):
                 log.warning("worker.went_on", partition=number)
+                await self._tell(number, None)
                 await until_done(partial(self._go_on, hand, number))
             for topic, records in batch.items():
                 self._folded[TopicPartition(topic_name(topic), number)] = records[-1].offset + 1
+
+    async def _tell(self, number: int, halted: Document | None) -> None:
+        """Say in the partition's document that it stands still: other workers see that it lags, and not why."""
+        await until_done(partial(self._sink.learn, number, {HALTED: halted}))
 
     async def _go_on(self, hand: Hand, number: int) -> None:
         """Read again what was dropped while it stood still."""

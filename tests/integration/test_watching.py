@@ -295,6 +295,10 @@ async def test_too_many_dead_letters_stop_a_worker_until_they_are_discarded(
     assert await worker.metric("praxis_lag_facts") >= 2
     assert await worker.metric("praxis_lag_seconds") > 10
 
+    document = await db[FIRST.partitions].find_one({"_id": told["partition"]})
+    assert document
+    assert "could not be understood" in document["halted"]["reason"], "those who have no partitions hear of it"
+
     (first, second) = (await praxis(worker, "list"))["dead_letters"]
     assert first["missing"]
     done = await praxis(worker, "discard", first["id"], second["id"], "--by=ops", "--why=sent by a test")
