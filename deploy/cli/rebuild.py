@@ -82,6 +82,11 @@ def rebuild(
                 f"{REFUSED[what]}, so build {build} has not taken over; what is read is as it was.",
                 f"`{anew}` lets it take over, `praxis rebuild --abandon` drops it.",
             )
+        case {"stage": "overtaken", "reason": reason}:
+            raise Failure(
+                f"The rebuild stopped: {reason}.",
+                "nothing, for this one; `praxis rebuild` begins another where need be.",
+            )
         case {"stage": "failed", "reason": reason}:
             raise Failure(
                 f"The rebuild stopped: {reason}. What is read is as it was.",

@@ -77,7 +77,8 @@ def refill(
             f"{problem.wanted} (docs/how-to/refill.md).",
         ) from None
     except HeldElsewhere as problem:
-        raise Failure(f"The refill stopped: {problem}.", "run again, it goes on where that one was ended.") from None
+        remedy = "nothing, once that one is done; if it is ended, run this again: it goes on where that one was."
+        raise Failure(f"The refill stopped: {problem}.", remedy) from None
     except (PyMongoError, KafkaError, OSError) as problem:
         raise Failure(f"The refill stopped: {problem}.", "run it again: it goes on where it was.") from None
     except KeyboardInterrupt:

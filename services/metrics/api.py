@@ -31,7 +31,7 @@ def _moment(value: Any, read: ValidatorFunctionWrapHandler) -> datetime:
         time: datetime = read(value)
         moment = time.astimezone(UTC)
     except (ValidationError, OverflowError):
-        raise ValueError("write it with its time zone, as 2026-01-31T12:00Z") from None
+        raise ValueError("it is no time with its time zone: write it as 2026-01-31T12:00Z") from None
     if moment > datetime.now(UTC) + SKEW:
         raise ValueError("it lies in the future: say when it was decided")
     return moment

@@ -31,6 +31,13 @@ class NotReady(Exception):
     """The new build cannot take over yet, or not at all: the reason, for the operator. Nothing was changed."""
 
 
+class Overtaken(NotReady):
+    """Another rebuild has taken over meanwhile, or given this one up: there is nothing to go on with."""
+
+    def __init__(self) -> None:
+        super().__init__("another rebuild has taken over meanwhile, or given this one up")
+
+
 class Stale(NotReady):
     """What the new build has folded was discarded since: it is to be begun anew."""
 
@@ -138,7 +145,7 @@ async def flip(
     folded what the new one has not: only those are looked at, as nothing is folded while they are.
 
     Raises:
-        Unseen, Stale, NotReady: nothing was changed.
+        Unseen, Stale, Overtaken, NotReady: nothing was changed.
     """
     try:
         await transact(
@@ -162,10 +169,10 @@ async def _flip(
     stopped = await _close(db, session, old, partitions)
     pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
     if pointer is None or pointer["build"] != old.number:
-        raise NotReady(f"build {old.number} is not the current one any more: begin again")
+        raise Overtaken
     under_way = {"_id": NEXT, "build": new.number, "given_up": {"$exists": False}}
     if not (await db[BUILDS].delete_one(under_way, session=session)).deleted_count:
-        raise NotReady(f"build {new.number} was given up meanwhile: begin again")
+        raise Overtaken
     streams = await caught_up(stopped)
     if await _is_stale(db, new):
         raise Stale("a dead letter that it has folded was discarded meanwhile: run it again, and it begins anew")

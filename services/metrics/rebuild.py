@@ -13,7 +13,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from services.metrics.flip import NotReady
+from services.metrics.flip import NotReady, Overtaken
 from services.metrics.rebuilding import Rebuild
 from services.metrics.settings import Settings
 from shared import logging
@@ -65,6 +65,9 @@ async def main(arguments: argparse.Namespace) -> int:
             await rebuild.abandon()
             return 0
         return 0 if await rebuild.run() else 1
+    except Overtaken as problem:
+        _say({"stage": "overtaken", "reason": str(problem)})
+        return 1
     except (HeldElsewhere, LostLog, Halt, NotReady, OperationFailure) as problem:
         _say({"stage": "failed", "reason": str(problem)})
         return 1

@@ -21,6 +21,7 @@ from services.metrics.comparison import MOST_TOLD, Comparison, compare, runs, ve
 from services.metrics.flip import (
     NotReady,
     Offsets,
+    Overtaken,
     Stale,
     Unseen,
     UnseenStream,
@@ -42,7 +43,7 @@ from shared.lease import Lease
 from shared.mongo import Database, connect
 from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S
 from shared.reading.log import LostLog, held_up, open_transaction, topic_of
-from shared.reading.sink import Sink
+from shared.reading.sink import Closed, Sink
 from shared.views.builds import Build
 
 T = TypeVar("T")
@@ -92,6 +93,7 @@ class Rebuild:
         """Rebuild; False where the differences were not accepted.
 
         Raises:
+            Overtaken: another one has done it, or is to do it.
             HeldElsewhere, LostLog, Halt, NotReady, OperationFailure: the build that is read is as it was.
         """
         return await self._once(self._rebuild_and_clear)
@@ -171,6 +173,8 @@ class Rebuild:
             if not working.done():  # else it has taken over, whatever came of following it
                 following.result()
             return working.result()
+        except Closed:  # who took over from the new build has closed it
+            raise Overtaken from None
         finally:
             for task in (working, following):
                 task.cancel()
@@ -304,7 +308,7 @@ class Rebuild:
                 without = await self._without(old, taken_back)
                 await flip(self._client, self._db, old, new, partitions, caught_up, without=without)
             except NotReady as problem:
-                if isinstance(problem, (Unseen, Stale)) or not left:
+                if isinstance(problem, (Unseen, Stale, Overtaken)) or not left:
                     raise
                 self._say({"stage": "waiting", "reason": str(problem)})
                 await asyncio.sleep(1)

@@ -788,9 +788,9 @@ async def test_operations_staff_list_show_replay_and_discard_over_http(
     nameless = await http.post(f"/dead-letters/{other['id']}/discard", json={"by": "ops"})
     assert (nameless.status_code, nameless.json()["errors"][0]["field"]) == (422, "why")
     for at, remedy in {
-        "0001-01-01T00:00+14:00": "write it with its time zone, as 2026-01-31T12:00Z",
-        "yesterday": "write it with its time zone, as 2026-01-31T12:00Z",
-        "2026-01-31T12:00": "write it with its time zone, as 2026-01-31T12:00Z",
+        "0001-01-01T00:00+14:00": "it is no time with its time zone: write it as 2026-01-31T12:00Z",
+        "yesterday": "it is no time with its time zone: write it as 2026-01-31T12:00Z",
+        "2026-01-31T12:00": "it is no time with its time zone: write it as 2026-01-31T12:00Z",
         "2999-01-31T12:00Z": "it lies in the future: say when it was decided",
     }.items():
         told = {"by": "ops", "why": "no such time", "at": at}

@@ -22,7 +22,7 @@ from services.metrics import dead_letters, rebuilding
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Settled, bury
-from services.metrics.flip import NotReady, Offsets, Stale, Unseen, begin, clear, flip, give_up
+from services.metrics.flip import Offsets, Overtaken, Stale, Unseen, begin, clear, flip, give_up
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.settling import DeadLetters
@@ -321,6 +321,39 @@ async def test_one_rebuild_at_a_time(
     assert one.told == [{"stage": "failed", "reason": reason}]
 
 
+@pytest.mark.parametrize("meanwhile", ["taken over from", "closed"])
+async def test_who_slept_while_another_went_on_with_its_build_says_so(
+    environment: Mapping[str, str],
+    worker: Worker,
+    producer: AIOKafkaProducer,
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    meanwhile: str,
+) -> None:
+    history, more = History(communities=1, people=5), History(communities=5, people=5)
+    await worker.start()
+    await send(producer, history.published())
+    await until(lambda: are_folded(db, history.facts))
+    await db[FIRST.sums].update_one({"scope": f"community.{history.communities[0]}"}, {"$inc": {"days.2019-11-05": 2}})
+
+    async def sleep(what: str) -> bool:
+        await db[BUILDS].delete_one({"_id": "next"})
+        await db[BUILDS].update_one({"_id": "current"}, {"$set": {"build": 2}})
+        if meanwhile == "closed":  # by one more, that took over from it
+            closing = [{"$set": {"closed_at": "$next"}}, {"$unset": "next"}]
+            await db[SECOND.partitions].update_many({}, closing)
+            await send(producer, more.published())
+            await asyncio.sleep(PATIENCE_S)
+        return True
+
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    told = list[dict[str, Any]]()
+    with pytest.raises(Overtaken):
+        await rebuilding.Rebuild(Settings(), told.append, sleep, grace_s=0).run()
+    assert told[-1]["stage"] == "compared"
+
+
 # the flip itself, on sinks without Kafka
 
 STREAM = Stream("membership", "community", "rehabilitation")
@@ -463,7 +496,7 @@ async def test_a_build_that_was_given_up_meanwhile_does_not_take_over(
     client: Client, db: Database, two_builds: tuple[Sink, Sink]
 ) -> None:
     await db[BUILDS].delete_one({"_id": "next"})
-    with pytest.raises(NotReady, match="given up"):
+    with pytest.raises(Overtaken):
         await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
 
 
@@ -473,7 +506,7 @@ async def test_who_sleeps_while_giving_a_build_up_drops_none_that_is_read(
     forget = dead_letters.forget
 
     async def asleep(db: Database, build: Build) -> None:
-        with pytest.raises(NotReady, match="build 2 was given up meanwhile"):
+        with pytest.raises(Overtaken):
             await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
         monkeypatch.setattr(dead_letters, "forget", forget)
         assert await begin(db, RELEASE) == (FIRST, Build(3)), "another one does not go on with it"
