@@ -83,10 +83,7 @@ def rebuild(
                 f"`{anew}` lets it take over, `praxis rebuild --abandon` drops it.",
             )
         case {"stage": "overtaken", "reason": reason}:
-            raise Failure(
-                f"The rebuild stopped: {reason}.",
-                "nothing, for this one; `praxis rebuild` begins another where need be.",
-            )
+            raise Failure(f"The rebuild stopped: {reason}.", "nothing: what is read is what that one has left.")
         case {"stage": "failed", "reason": reason}:
             raise Failure(
                 f"The rebuild stopped: {reason}. What is read is as it was.",

@@ -340,7 +340,7 @@ async def test_who_slept_while_another_went_on_with_its_build_says_so(
         await db[BUILDS].delete_one({"_id": "next"})
         await db[BUILDS].update_one({"_id": "current"}, {"$set": {"build": 2}})
         if meanwhile == "closed":  # by one more, that took over from it
-            closing = [{"$set": {"closed_at": "$next"}}, {"$unset": "next"}]
+            closing: list[dict[str, Any]] = [{"$set": {"closed_at": "$next"}}, {"$unset": "next"}]
             await db[SECOND.partitions].update_many({}, closing)
             await send(producer, more.published())
             await asyncio.sleep(PATIENCE_S)
