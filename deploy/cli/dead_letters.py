@@ -116,6 +116,20 @@ def list_(
 
 
 @app.command()
+def gaps(*, metrics: MetricsUrl, as_json: AsJson = False) -> None:
+    """List the versions that are missing and of which no dead letter waits: on their way, or not on Kafka."""
+    found = list(_pages(metrics, "gaps", {}))
+    if as_json:
+        out.print_json(json.dumps({"gaps": found}), ensure_ascii=True)
+        return
+    if not found:
+        out.print("Nothing is missing, but for what dead letters wait for.")
+    for gap in found:
+        versions = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in gap["versions"])
+        out.print(Text(visible(f"{gap['stream']}@{versions}")))
+
+
+@app.command()
 def show(id: Annotated[str, typer.Argument(metavar="ID")], *, metrics: MetricsUrl, as_json: AsJson = False) -> None:
     """Show one: why it could not be understood, where it stood, and the record as it was."""
     try:
@@ -232,14 +246,18 @@ def _login() -> str:
 
 
 def _letters(metrics: str, *, settled_too: bool) -> Iterator[dict[str, Any]]:
-    after = ""
+    return _pages(metrics, "dead-letters", {"all": str(settled_too).lower()})
+
+
+def _pages(metrics: str, what: str, which: dict[str, str]) -> Iterator[dict[str, Any]]:
+    after, holds = "", what.replace("-", "_")
     while after is not None:
-        query = urlencode({"all": str(settled_too).lower(), "after": after, "limit": 1_000})
+        query = urlencode({**which, "after": after, "limit": 1_000})
         try:
-            page = _ask(metrics, "GET", f"?{query}", holds="dead_letters")
+            page = _ask(metrics, "GET", f"{what}?{query}", holds=holds)
         except Refused:  # metrics refuses no list
             raise NotMetrics(metrics) from None
-        yield from page["dead_letters"]
+        yield from page[holds]
         after = page["next"]
 
 
@@ -248,7 +266,7 @@ def _path(id: str) -> str:
         raise typer.BadParameter("it is empty; `praxis dead-letters list` shows them", param_hint="ID")
     if "/" in id:  # its path would be another
         raise typer.BadParameter(f"'{id}' is none; `praxis dead-letters list` shows them", param_hint="ID")
-    return f"/{quote(id, safe='')}"
+    return f"dead-letters/{quote(id, safe='')}"
 
 
 def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None, *, holds: str) -> Any:
@@ -264,7 +282,7 @@ def _ask(url: str, method: str, path: str, body: dict[str, str] | None = None, *
     try:
         with closing(connect(address.netloc, timeout=PATIENCE_S)) as connection:
             content = json.dumps(body) if body is not None else None
-            whole = f"{address.path.rstrip('/')}/v1/dead-letters{path}"
+            whole = f"{address.path.rstrip('/')}/v1/{path}"
             connection.request(method, whole, content, {"Content-Type": "application/json"})
             answer = connection.getresponse()
             status, told = answer.status, json.loads(answer.read())

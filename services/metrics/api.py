@@ -19,7 +19,7 @@ from services.metrics.dead_letters import Settled
 from services.metrics.settling import DeadLetters, Listed
 
 router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
-
+missing = APIRouter(prefix="/v1/gaps", tags=["gaps"])
 
 SKEW = timedelta(minutes=5)
 """How far the clock of who decides may be ahead of the service's."""
@@ -107,6 +107,16 @@ class DeadLetterPage(BaseModel):
     next: str | None = Field(description="Send it as `after` for those that follow; null where none do.")
 
 
+class GapView(BaseModel):
+    stream: str
+    versions: list[tuple[int, int]] = Field(description="From the first to the last, both included.")
+
+
+class GapPage(BaseModel):
+    gaps: list[GapView]
+    next: str | None = Field(description="Send it as `after` for those that follow; null where none do.")
+
+
 class Replayed(BaseModel):
     id: str
     folded: bool = Field(description="False where its version was there before: nothing counts twice.")
@@ -131,6 +141,14 @@ async def list_dead_letters(
     found = await letters.listed(settled_too=all, after=after, limit=limit + 1)
     following = found[limit - 1].letter.id if len(found) > limit else None
     return DeadLetterPage(dead_letters=[DeadLetterView.of(one) for one in found[:limit]], next=following)
+
+
+@missing.get("")
+async def list_gaps(letters: Kept, after: str = "", limit: Annotated[int, Query(ge=1, le=1_000)] = 100) -> GapPage:
+    """The versions that are missing and that no dead letter claims which waits, in order of their streams."""
+    found = await letters.gaps(after=after, limit=limit + 1)
+    following = found[limit - 1].stream if len(found) > limit else None
+    return GapPage(gaps=[GapView(**gap._asdict()) for gap in found[:limit]], next=following)
 
 
 @router.get("/{id}")

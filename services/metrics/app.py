@@ -119,3 +119,4 @@ async def lifespan(app: FastAPI) -> AsyncIterator[Mapping[str, Any]]:
 
 app = application("Praxis metrics", lifespan)
 app.include_router(api.router)
+app.include_router(api.missing)

@@ -7,6 +7,7 @@ facts that new topics do not hold are taken back.
 import argparse
 import asyncio
 import json
+import os
 import sys
 import threading
 from typing import Any
@@ -46,9 +47,21 @@ async def _asked_but_for_differences(what: str) -> bool:
     return what == "differences" or await _asked(what)
 
 
+class Unheard(Exception):
+    """Whoever began it is gone."""
+
+
 def _say(told: dict[str, Any]) -> None:
-    sys.stdout.write(json.dumps(told, default=str) + "\n")
-    sys.stdout.flush()
+    """
+    Raises:
+        Unheard: nobody reads it. What was made stays, for the next one to go on with or to drop.
+    """
+    try:
+        sys.stdout.write(json.dumps(told, default=str) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else Python fails on it once more at the end
+        raise Unheard from None
 
 
 async def main(arguments: argparse.Namespace) -> int:
@@ -65,6 +78,8 @@ async def main(arguments: argparse.Namespace) -> int:
             await rebuild.abandon()
             return 0
         return 0 if await rebuild.run() else 1
+    except Unheard:
+        return 1
     except Overtaken as problem:
         _say({"stage": "overtaken", "reason": str(problem)})
         return 1

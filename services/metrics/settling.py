@@ -14,6 +14,7 @@ from pymongo.errors import PyMongoError
 
 from services.metrics import dead_letters
 from services.metrics.dead_letters import Letter, Settled, waiting
+from services.metrics.gaps import Gap, gaps
 from services.metrics.late import Late
 from shared.events.fact import Position, Recorded
 from shared.kafka import NotUnderstood, decode
@@ -89,6 +90,10 @@ class DeadLetters:
         query: Document = {"_id": {"$gt": after}, **which}
         found = self._db.dead_letters.find(query).sort("_id").limit(limit)
         return await self._seen([Letter.restored(document) async for document in found])
+
+    async def gaps(self, *, after: str, limit: int) -> list[Gap]:
+        """What is missing and no letter waits for, in order of streams, those after one."""
+        return await gaps(self._db, await _build(self._db), after=after, limit=limit)
 
     async def letter(self, id: str) -> Listed:
         document = await self._db.dead_letters.find_one({"_id": id})

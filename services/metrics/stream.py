@@ -24,7 +24,7 @@ from services.metrics.settings import Settings
 from shared.drivers import by_its_name
 from shared.events.fact import SOURCE_TOPICS
 from shared.kafka import Record, topic_name
-from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL, require_log
+from shared.reading.follower import AWAY, FIRST_PAUSE_S, LONGEST_PAUSE_S, LONGEST_WITHOUT_POLL, in_words, require_log
 from shared.reading.hand import FETCHED_BYTES, LONGEST_POLL_S, MOST_POLLED, polled
 from shared.reading.log import Log, LostLog, cluster_id, look_at, topic_of
 from shared.reading.sink import Folding
@@ -67,6 +67,9 @@ class BatchConsumer(driver.Consumer):
         """Poll those that Faust has not paused, save those of which enough is in hand."""
         return await polled(active_partitions or set(), self.app.full(), super()._getmany)
 
+    async def verify_all_partitions_active(self) -> None:
+        """Called by Faust now and then, which would take its idle agents for stuck: the watchdog looks instead."""
+
     async def seek_to_committed(self) -> Mapping[TopicPartition, int]:
         """Called by Faust between assignment and resuming. While Kafka or MongoDB is away, Faust begins again with it.
 
@@ -82,9 +85,7 @@ class BatchConsumer(driver.Consumer):
             if told_to_end():
                 raise
             log.warning("partitions.not_sought", reason=repr(problem))
-            self.app.problem = (
-                f"what is stored and what Kafka holds cannot be compared: {str(problem) or repr(problem)}"
-            )
+            self.app.problem = f"what is stored and what Kafka holds cannot be compared: {in_words(problem)}"
             await asyncio.sleep(self._pause_s)
             self._pause_s = min(self._pause_s * 2, LONGEST_PAUSE_S)
             cast(TableManager, self.app.tables).recovery.signal_recovery_start.set()

@@ -37,7 +37,7 @@ from services.metrics.watchdog import Watchdog
 from services.metrics.worker import AGAIN_AFTER_S, HALTED, Worker
 from shared.drivers import by_its_name
 from shared.mongo import Database, Document
-from shared.reading.follower import AWAY, require_log, stop
+from shared.reading.follower import AWAY, in_words, require_log, stop
 from shared.reading.log import NO_TIME, REMEDY, cluster_id, look_at, open_transaction
 from shared.views.builds import Build
 
@@ -47,6 +47,9 @@ T = TypeVar("T")
 
 HALTED_FOR_S = 6 * AGAIN_AFTER_S
 """For so long it is believed that a partition stands still because of its dead letters, if nobody says so again."""
+SHOWN = 3
+"""Streams that are named of those that are incomplete."""
+LOOK_AT_GAPS = "`praxis dead-letters list` names what was not understood, `praxis dead-letters gaps` what did not come"
 FETCHED_BYTES = 32 * 1024
 """Of each partition that is behind: one batch of the relay's, of which the first record tells the time."""
 
@@ -66,6 +69,7 @@ class Watching:
         self._trends: dict[TopicPartition, Trend] = defaultdict(Trend)
         self._told: set[TopicPartition] = set()
         self._held: Offsets = {}
+        self._missing = 0
         self._told_halted: Mapping[int, Document | None] = {}
         self._told_at: dict[int, float] = {}
         """By partition number: when something else was said of its standing still."""
@@ -83,7 +87,7 @@ class Watching:
                         await self._look(consumer, as_read, cluster, watchdog)
                         await asyncio.sleep(self._every_s)
             except AWAY as problem:
-                self.problem = f"it cannot be told how far reading is behind: {str(problem) or repr(problem)}"
+                self.problem = f"it cannot be told how far reading is behind: {in_words(problem)}"
                 log.warning("watching.out_of_reach", reason=repr(problem))
                 watchdog.all_is_well()
             await asyncio.sleep(self._every_s)
@@ -195,7 +199,17 @@ class Watching:
 
     async def _tell_missing(self, build: Build) -> None:
         incomplete = self._db[build.heads].find({"missing.0": {"$exists": True}}, {"missing": 1})
-        MISSING.set(sum([len(head["missing"]) async for head in incomplete]))
+        missing = {head["_id"]: len(head["missing"]) async for head in incomplete}
+        count = sum(missing.values())
+        if count > self._missing:
+            log.warning(
+                "versions.missing",
+                count=count,
+                of=sorted(missing)[:SHOWN],
+                remedy="`praxis dead-letters list`, and `gaps`",
+            )
+        self._missing = count
+        MISSING.set(count)
         DEAD_LETTERS_WAITING.set(await self._db.dead_letters.count_documents(waiting(build)))
 
 

@@ -34,6 +34,15 @@ LOOK_EVERY_S = 5.0
 ANSWERS_WITHIN_S = 1.0  # else Kafka is taken to be away: aiokafka itself would go on asking for 40 s
 
 
+def in_words(problem: Exception) -> str:
+    """What is away, for whom it keeps waiting; what the driver says of it belongs in the log."""
+    if isinstance(problem, PyMongoError):
+        return "MongoDB does not answer"
+    if isinstance(problem, TimeoutError):
+        return "Kafka or MongoDB does not answer in time"
+    return str(problem) or repr(problem)
+
+
 async def stored_offsets(sink: Folding, places: Collection[TopicPartition]) -> dict[TopicPartition, int]:
     """Where MongoDB says that reading goes on."""
     stored = {number: await sink.next_offsets(number) for number in {place.partition for place in places}}

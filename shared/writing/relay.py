@@ -211,7 +211,7 @@ class Relay:
             del under_way[lane]
             if failure := sending.acknowledged.exception():
                 problem = problem or failure
-                self._rest(lane, f"Kafka did not take {_place(sending.messages[0])}: {failure!r}")
+                self._rest(lane, f"Kafka did not take {_place(sending.messages[0])} on {lane[0]}: {failure!r}")
             else:
                 self._refused.pop(lane, None)
                 acknowledged += sending.messages

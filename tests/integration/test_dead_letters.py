@@ -766,6 +766,16 @@ async def http(letters: DeadLetters) -> AsyncIterator[AsyncClient]:
         yield http
 
 
+async def test_what_is_missing_and_in_no_letter_is_listed(client: Client, db: Database, http: AsyncClient) -> None:
+    with OldRelease():
+        await sink(client, db).put(0, records([1, 2]))  # version 2 is a letter
+    later = [replace(record, offset=offset) for offset, record in enumerate(records([6, 7, 9])["membership"], 2)]
+    await sink(client, db).put(0, {"membership": later})
+    page = {"gaps": [{"stream": str(STREAM), "versions": [[3, 5], [8, 8]]}], "next": None}
+    assert (await http.get("/gaps")).json() == page
+    assert (await http.get("/gaps", params={"after": str(STREAM)})).json() == {"gaps": [], "next": None}
+
+
 async def test_operations_staff_list_show_replay_and_discard_over_http(
     client: Client, db: Database, http: AsyncClient
 ) -> None:

@@ -169,7 +169,7 @@ async def test_what_kafka_does_not_take_holds_up_nothing_of_other_partitions(
             await until(has_gone_on)
         assert await db.outbox.count_documents({}) == 20
         if answered:
-            assert relay.last_failure == "Kafka did not take a@1: KafkaError('not this one')"
+            assert relay.last_failure == f"Kafka did not take a@1 on {topic}: KafkaError('not this one')"
         taken.set()
         await until_empty(db)
         assert relay.last_failure is None

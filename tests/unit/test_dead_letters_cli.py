@@ -83,6 +83,15 @@ def test_in_json_all_of_it_is_told(metrics: str) -> None:
     assert json.loads(told("show", LETTER["id"], "--metrics", metrics, "--json")) == LETTER
 
 
+GAPS = [{"stream": "membership/community.here", "versions": [[2, 4], [7, 7]]}]
+
+
+@pytest.mark.parametrize("metrics", [(200, {"gaps": GAPS, "next": None})], indirect=True)
+def test_gaps_are_told_by_their_first_and_last_version(metrics: str) -> None:
+    assert told("gaps", "--metrics", metrics) == "membership/community.here@2-4, 7\n"
+    assert json.loads(told("gaps", "--metrics", metrics, "--json")) == {"gaps": GAPS}
+
+
 FOREIGN = LETTER | {
     "reason": "no fact is called \x1b[2Jred\u202e: is this a newer producer's?",
     "key": "\x00\x9b",

@@ -91,6 +91,24 @@ def test_a_killed_one_is_told_as_such_without_what_an_earlier_one_wrote(tmp_path
     assert "of long ago" not in complaint
 
 
+def test_whom_nobody_hears_any_more_ends_without_a_word() -> None:
+    nowhere = {"PRAXIS_KAFKA": "127.0.0.1:1", "PRAXIS_MONGO": "mongodb://127.0.0.1:1/?serverSelectionTimeoutMS=100"}
+    process = subprocess.Popen(
+        [sys.executable, "-m", "services.metrics.rebuild"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=REPOSITORY,
+        env={**os.environ, **nowhere},
+    )
+    assert process.stdout is not None
+    assert process.stderr is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) == 1
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
 def kill_child(command: subprocess.Popen[str]) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
