@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 
 import bson
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import fields
@@ -18,7 +19,7 @@ from shared.measures.catalogue import SUMMED
 from shared.measures.measure import contributions
 from shared.measures.united import united
 from shared.reading.heads import Seen
-from shared.views.records import ParticipationRecord
+from shared.views.records import Affiliation, ParticipationRecord
 from tests import builders as a
 from tests.builders import ANNA, BEN, CHIDI, recorded, stream
 from tests.unit.shared.figures import DAYS
@@ -184,6 +185,22 @@ def test_a_fact_that_comes_late_takes_its_place_among_the_others() -> None:
     )
     late = remembered([[left, back], [joined]])
     assert late.held == remembered([[joined, left, back]]).held
+
+
+@pytest.mark.parametrize("versions", [(1, 2), (8, 9)], ids=["first", "far-on"])
+def test_versions_of_two_topics_say_nothing_of_each_other(versions: tuple[int, int]) -> None:
+    """What comes late is folded in its place in its topic, wherever the other topic is."""
+    in_convenings = [
+        recorded(fact, version, stream(topic="convenings"))
+        for fact, version in zip((a.affiliation_began(), a.registration_made()), versions, strict=True)
+    ]
+    as_known, otherwise = numbered(
+        "membership", [a.affiliation_began(), *(a.member_joined(),) * 3, a.affiliation_began(service="maternity")]
+    )[::4]
+    held = remembered([in_convenings, [otherwise], [as_known]]).held[f"participation/rehabilitation/{ANNA}"].record
+    assert held.only("affiliations") == {
+        "affiliations": (Affiliation("first", began_on="2018-12-31", service="maternity", profession="midwife"),)
+    }
 
 
 def test_what_came_before_is_taken_back_where_a_later_fact_undoes_it() -> None:

@@ -24,7 +24,7 @@ from shared.views.records import (
     ResponseRecord,
 )
 from tests import builders as a
-from tests.builders import ANNA, BEN, stream
+from tests.builders import ANNA, BEN, CHIDI, stream
 
 R = TypeVar("R", bound=Record)
 
@@ -90,6 +90,8 @@ def test_a_merge_is_about_both_where_they_are_known() -> None:
     assert also_about(stream(ANNA, kind="person"), a.person_merged()) is None
     assert after(merged, a.person_merged()) == ParticipationRecord("here", ANNA, merged_into=BEN)
     assert after(into, a.person_merged(), a.person_merged()) == ParticipationRecord("here", BEN, merged_from=(ANNA,))
+    of_both = after(into, a.person_merged(CHIDI), a.person_merged(ANNA))
+    assert of_both.only("merged_from") == {"merged_from": (ANNA, CHIDI)}
 
 
 @pytest.mark.parametrize("kind", ["programme", "organisation", "person", "community", "innovation"])
@@ -129,6 +131,29 @@ def test_a_leave_ends_the_membership_that_it_names_and_no_other() -> None:
     ]
 
 
+def test_a_leave_ends_the_membership_of_its_role_and_its_beginning_alone() -> None:
+    held = after(
+        PARTICIPATION,
+        a.member_joined(joined_on="2019-01-01"),
+        a.member_joined(joined_on="2019-02-01"),
+        a.member_joined(joined_on="2019-02-01", role=Role.CONVENOR),
+        a.member_left(joined_on="2019-02-01", left_on="2019-03-01"),
+    )
+    assert [(m.role, m.joined_on, m.left_on) for m in held.memberships] == [
+        (Role.MEMBER, "2019-01-01", None),
+        (Role.MEMBER, "2019-02-01", "2019-03-01"),
+        (Role.CONVENOR, "2019-02-01", None),
+    ]
+
+
+def test_who_left_on_the_day_they_joined_and_joined_again_on_it_leaves_the_second_time_only() -> None:
+    at_once = (a.member_joined(joined_on="2019-01-01"), a.member_left(joined_on="2019-01-01", left_on="2019-01-01"))
+    left_again = a.member_left(joined_on="2019-01-01", left_on="2019-06-01")
+    held = after(PARTICIPATION, *at_once, at_once[0], left_again)
+    assert [one.left_on for one in held.memberships] == ["2019-01-01", "2019-06-01"]
+    assert after(held, left_again) == held, "what has an end keeps it"
+
+
 def test_a_leave_whose_beginning_is_missing_changes_nothing_yet() -> None:
     assert after(PARTICIPATION, a.member_left()) == PARTICIPATION
 
@@ -143,11 +168,21 @@ def test_registrations_keep_all_their_periods() -> None:
         a.registration_made(registered_on="2019-02-01"),
         a.registration_withdrawn(withdrawn_on="2019-02-10"),
         a.registration_made(registered_on="2019-02-20"),
+        a.registration_withdrawn(withdrawn_on="2019-02-25"),
+        a.registration_made(registered_on="2019-02-26"),
     )
     assert [(one.registered_on, one.withdrawn_on) for one in held.registered["spring"]] == [
         ("2019-02-01", "2019-02-10"),
-        ("2019-02-20", None),
+        ("2019-02-20", "2019-02-25"),
+        ("2019-02-26", None),
     ]
+
+
+def test_the_end_of_a_registration_that_is_told_again_takes_the_place_of_the_one_told_before() -> None:
+    made, early, late = a.registration_made(), "2019-02-10", "2019-02-11"
+    for first, last in ((early, late), (late, early)):
+        ends = (a.registration_withdrawn(withdrawn_on=on) for on in (first, last))
+        assert [one.withdrawn_on for one in after(PARTICIPATION, made, *ends).registered["spring"]] == [last]
 
 
 def test_affiliations_are_the_same_in_whatever_order_their_facts_come_and_however_often() -> None:
@@ -160,8 +195,14 @@ def test_affiliations_are_the_same_in_whatever_order_their_facts_come_and_howeve
 
 def test_coarse_dates_are_kept_as_their_last_days() -> None:
     held = after(PARTICIPATION, a.member_joined(joined_on="2019-02"), a.person_attended(attended_on="2020"))
-    assert held.memberships[0].joined_on == "2019-02-28"
+    assert (held.memberships[0].joined_on, held.memberships[0].is_coarse) == ("2019-02-28", True)
     assert (held.attended, held.first_attended_on) == ({"spring": "2020-12-31"}, "2020-12-31")
+
+
+def test_the_first_attendance_is_the_earliest_whichever_was_told_first() -> None:
+    came = [a.person_attended(ANNA, "spring"), a.person_attended(ANNA, "autumn", attended_on="2019-10-01")]
+    for facts in (came, came[::-1]):
+        assert after(PARTICIPATION, *facts).first_attended_on == "2019-03-01"
 
 
 def test_an_organisation_goes_by_the_name_of_the_day() -> None:
@@ -179,6 +220,18 @@ def test_an_organisation_goes_by_the_name_of_the_day() -> None:
         "Kingston and Richmond",
     ]
     assert ORGANISATION.name_on("2019-01-01") == "rax", "nothing better is known"
+
+
+def test_of_two_names_from_one_day_on_the_one_recorded_last_holds() -> None:
+    renamed = after(
+        ORGANISATION,
+        a.organisation_registered("The first"),
+        a.organisation_renamed("Zeta", "2019-12-31"),
+        a.organisation_renamed("Alpha", "2019"),
+        a.organisation_renamed("Mu", "2019-12-31"),
+    )
+    assert [name.name for name in renamed.names] == ["The first", "Zeta", "Alpha", "Mu"]
+    assert renamed.name_on("2019-12-31") == "Mu"
 
 
 def test_a_board_that_is_recorded_late_does_not_take_the_place_of_the_one_that_came_after() -> None:
@@ -208,14 +261,28 @@ def test_an_organisation_keeps_all_the_periods_in_which_it_was_eligible() -> Non
     assert [adoption.is_eligible(day) for day in ("2011-06-01", "2015-06-01", "2020-01-01")] == [True, False, True]
 
 
+def test_the_end_of_eligibility_is_that_of_the_open_period_which_began_before_it() -> None:
+    adoption = after(
+        ADOPTION,
+        a.became_eligible(eligible_from="2010"),
+        a.ceased_eligible(eligible_until_on="2012-01-01"),
+        a.became_eligible(eligible_from="2019"),
+        a.ceased_eligible(eligible_until_on="2019"),
+    )
+    assert [(one.since, one.until) for one in adoption.eligible] == [("2010-12-31", "2012-01-01"), ("2019-12-31", None)]
+    ended = after(adoption, a.ceased_eligible(eligible_until_on="2020"))
+    assert [one.until for one in ended.eligible] == ["2012-01-01", "2020-12-31"]
+
+
 def test_stages_are_in_order_of_their_days_and_of_recording_within_a_day() -> None:
     adoption = after(
         ADOPTION,
         a.stage_reached(AdoptionStage.SUSTAINED, reached_on="2021"),
-        a.stage_reached(AdoptionStage.ADOPTED, reached_on="2019-12-31"),
-        a.stage_reached(AdoptionStage.PAUSED, reached_on="2019"),
+        a.stage_reached(AdoptionStage.IN_PROGRESS, reached_on="2019-12-31"),
+        a.stage_reached(AdoptionStage.ADOPTED, reached_on="2019"),
+        a.stage_reached(AdoptionStage.PAUSED, reached_on="2019-12-31"),
     )
-    assert [one.stage for one in adoption.stages] == ["adopted", "paused", "sustained"]
+    assert [one.stage for one in adoption.stages] == ["in-progress", "adopted", "paused", "sustained"]
     assert adoption.stages[1].reached_stated == "2019"
     last = adoption.stage_on("2020-06-01")
     assert last is not None

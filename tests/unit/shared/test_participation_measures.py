@@ -129,10 +129,19 @@ def test_who_came_without_a_registration_that_stood_is_a_walk_in() -> None:
     assert sums(WALK_INS, *everybody, at="2019-03-01") == {"": 3, "convening=spring": 3}
 
 
+def test_who_registered_under_two_ids_and_withdrew_under_one_came_registered() -> None:
+    standing, withdrawn = registered("2019-02-01"), registered("2019-02-01", "2019-02-10")
+    for both in ((standing, withdrawn), (withdrawn, standing)):
+        anna = came({"spring": "2019-03-01"}, registered={"spring": both})
+        assert whole(REGISTERED_AND_CAME, anna, at="2019-03-01") == 1
+        assert whole(WALK_INS, anna, at="2019-03-01") == 0
+
+
 def test_convenings_are_in_order_of_their_days_and_then_of_their_ids() -> None:
     convenings = [held("b", "2019-03-01"), held("a", "2019-03-01"), held("c", "2019-01-01"), held("d", None)]
     assert [one.convening_id for one in in_order(convenings, "2019-12-31")] == ["c", "a", "b"]
-    assert [one.convening_id for one in in_order(convenings, "2019-02-01")] == ["c"]
+    assert [one.convening_id for one in in_order(convenings, "2019-02-28")] == ["c"]
+    assert [one.convening_id for one in in_order(convenings, "2019-03-01")] == ["c", "a", "b"], "the day counts"
 
 
 LAST = Retained(None, why_none="no later convening was held")

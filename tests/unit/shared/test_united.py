@@ -62,6 +62,21 @@ def test_what_both_did_counts_once() -> None:
     assert whole(COMPLETIONS, *people, at="2019-12-31") == 1
 
 
+def test_what_both_did_is_dated_from_the_first_time_whichever_id_comes_first() -> None:
+    early = {"attended": {"spring": "2019-03-01"}, "first_attended_on": "2019-03-01", "completed_on": "2019-11-30"}
+    late = {"attended": {"spring": "2019-03-02"}, "first_attended_on": "2019-03-02", "completed_on": "2019-12-31"}
+    for ones, others in ((early, late), (late, early)):
+        (person,) = united([replace(ONE, **ones), replace(OTHER, **others)])
+        assert person.only(*early) == early
+
+
+def test_what_only_one_of_them_did_is_kept_whichever_id_comes_first() -> None:
+    did = {"attended": {"spring": "2019-03-01"}, "first_attended_on": "2019-03-01", "completed_on": "2019-11-30"}
+    for people in ([replace(ONE, **did), OTHER], [ONE, replace(OTHER, **did)]):
+        (person,) = united(people)
+        assert person.only(*did) == did
+
+
 def test_those_of_the_same_people_that_are_not_there_are_named() -> None:
     assert absent([ONE, STRANGER]) == {("rehabilitation", BEN)}
     assert absent([OTHER]) == {("rehabilitation", ANNA), ("rehabilitation", CHIDI)}
