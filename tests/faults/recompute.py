@@ -78,23 +78,26 @@ def community_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
 def innovation_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:
     """The figures of one innovation at the end of a day."""
     counted: Counter[tuple[str, str]] = Counter()
-    eligible: dict[str, tuple[str, str]] = {}
+    eligible: dict[str, list[tuple[str, str]]] = {}
     stages: dict[str, list[tuple[str, int, str]]] = {}
     for line in in_order(facts):
         data = line["data"]
         organisation = data.get("organisation_id", "")
         match named(line):
             case "organisation-became-eligible":
-                eligible[organisation] = (data["eligible_from"], FOR_EVER + "x")
+                eligible.setdefault(organisation, []).append((data["eligible_from"], FOR_EVER + "x"))
             case "organisation-ceased-eligible":
-                eligible[organisation] = (eligible[organisation][0], data["eligible_until_on"])
+                on = data["eligible_until_on"]
+                eligible[organisation] = [
+                    (since, on) if until > FOR_EVER and since < on else (since, until)
+                    for since, until in eligible[organisation]
+                ]
             case "adoption-stage-reached":
                 stages.setdefault(organisation, []).append((data["reached_on"], line["version"], data["stage"]))
             case _:
                 pass
     for organisation in eligible.keys() | stages.keys():
-        since, until = eligible.get(organisation, (FOR_EVER + "x", ""))
-        is_eligible = since <= day < until
+        is_eligible = any(since <= day < until for since, until in eligible.get(organisation, []))
         counted["organisations-eligible", ""] += is_eligible
         if reached := [one for one in stages.get(organisation, []) if one[0] <= day]:
             measure = "adopters" if is_eligible else "adopters-elsewhere"
@@ -126,7 +129,8 @@ def _tell(person: Person, what: str, data: dict[str, Any]) -> None:
         case "member-completed":
             person.completed = data["completed_on"]
         case "affiliation-began" | "affiliation-ended":
-            person.affiliations.setdefault(data["affiliation_id"], {}).update(data)
+            known = person.affiliations.get(data["affiliation_id"], {})
+            person.affiliations[data["affiliation_id"]] = _still_known(what, known) | data
         case "registration-made":
             person.registrations.setdefault(data["convening_id"], []).append({"from": data["registered_on"]})
         case "registration-withdrawn":
@@ -139,6 +143,11 @@ def _tell(person: Person, what: str, data: dict[str, Any]) -> None:
             person.erased = data["erased_on"]
         case _:
             pass
+
+
+def _still_known(what: str, affiliation: dict[str, Any]) -> dict[str, Any]:
+    """What is said of an affiliation for all that is told of it now: of its beginning, all is told again."""
+    return {name: value for name, value in affiliation.items() if what == "affiliation-ended" or name == "ended_on"}
 
 
 def going_on(person: str, into: Mapping[str, str | None]) -> str:

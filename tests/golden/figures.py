@@ -107,7 +107,8 @@ def _retention(memory: Memory) -> Figures:
 def _nps(memory: Memory) -> Figures:
     found: Figures = {}
     for id in _communities(memory):
-        answers = Counter(r.answers["recommend"] for r in _records(memory, RECORDS["response"]) if r.community_id == id)
+        given = [r.answers.get("recommend") for r in _records(memory, RECORDS["response"]) if r.community_id == id]
+        answers = Counter(answer for answer in given if answer is not None)
         points, interval, n = nps(answers)
         found[f"community.{id}"] = [points, list(interval or ()), n]
     return found
