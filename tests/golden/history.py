@@ -5,20 +5,17 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, timedelta
 
-from shared.events.convenings import ConveningScheduled
 from shared.events.fact import FACTS, Fact, Kind, Recorded, Stream, Topic
-from shared.events.feedback import AdoptionStage, InnovationRegistered, Scale, Source, SourceKind
+from shared.events.feedback import AdoptionStage, Scale, Source, SourceKind
 from shared.events.membership import (
-    CommunityFounded,
     CommunityKind,
     Governance,
     HowJoined,
     OrganisationKind,
-    OrganisationRegistered,
-    ProgrammeCommissioned,
     Role,
 )
 from tests import builders as a
+from tests.golden.seldom import SELDOM
 
 SEED = 20190131
 FIRST_DAY = date(2019, 1, 1)
@@ -68,7 +65,8 @@ class History:
         for community in COMMUNITIES:
             self._community(community)
         self._adoption()
-        self._stated_in_full()
+        for topic, kind, id, facts in SELDOM:
+            self._tell(topic, kind, id, *facts)
 
     def delivered(self) -> list[Recorded]:
         """As Kafka may hold them: topics interleaved, some again, and a few behind later ones of their stream."""
@@ -263,53 +261,3 @@ class History:
                 told.append(a.stage_reached(stage, organisation_id=code, reached_on=self._day(), source=reported))
         told.append(a.ceased_eligible("rvr", eligible_until_on="2020-07-01"))
         self._tell("feedback", "innovation", "gdm-health", *told)
-
-    def _stated_in_full(self) -> None:
-        """One of each thing that is founded, of which all is stated that can be."""
-        shown = a.on("2020-12-31")
-        programme = ProgrammeCommissioned(
-            title="In full",
-            commissioned_on=a.on("2019-05"),
-            commissioned_by="full",
-            commissioned_from="network",
-            communities=1,
-            convenings_each=3,
-            within_months=12,
-            begins_on=a.on("2019-06"),
-            source="The letter of commission",
-            demonstration_on=shown,
-        )
-        organisation = OrganisationRegistered(
-            kind=OrganisationKind.TRUST, name="In full", ods_code="RTH", region="South", demonstration_on=shown
-        )
-        community = CommunityFounded(
-            title="In full",
-            kind=CommunityKind.PRACTICE,
-            governance=Governance.FACILITATED,
-            founded_on=a.on("2019-07"),
-            programme_id="full",
-            host_id="full",
-            description="All that can be stated",
-            services=("maternity", "diabetes"),
-            mechanisms=("connecting", "developing"),
-            accredited_by="The college",
-            demonstration_on=shown,
-        )
-        group = a.design_group_met("full", person_ids=tuple(self._people[20:22]), organisation_ids=("full",))
-        convening = ConveningScheduled(
-            convening_id="full-0",
-            title="In full",
-            scheduled_on=a.on("2019-09-12"),
-            starts_at=datetime(2019, 9, 12, 9, 30, tzinfo=UTC),
-            ends_at=datetime(2019, 9, 12, 12, 0, tzinfo=UTC),
-            capacity=40,
-            called_by_members=False,
-        )
-        innovation = InnovationRegistered(
-            title="In full", description="All that can be stated", community_id="full", demonstration_on=shown
-        )
-        self._tell("membership", "programme", "full", programme)
-        self._tell("membership", "organisation", "full", organisation)
-        self._tell("membership", "community", "full", community, group)
-        self._tell("convenings", "community", "full", convening)
-        self._tell("feedback", "innovation", "full", innovation)
