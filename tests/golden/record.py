@@ -51,8 +51,11 @@ def main(arguments: Sequence[str] | None = None, here: Path = recording.HERE) ->
         recording.seal(here, asked.release)
         sys.stdout.write(f"tests/golden/{recording.CHECKSUMS}: {asked.release} as it is now\n")
         return
-    if folder.exists():
-        parser.error(f"tests/golden/{asked.release} is there: what a release recorded does not change")
+    if folder.exists() and any(folder.iterdir()):
+        parser.error(
+            f"tests/golden/{asked.release} is there: what a release recorded does not change. Until it is published, "
+            f"delete the folder to record it anew"
+        )
     sys.stdout.write(f"tests/golden/{asked.release}: {record(folder)} facts\n")
 
 

@@ -3,7 +3,8 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,13 +12,22 @@ from tests.golden.figures import Line, read_facts
 from tests.golden.known import Figures, Known
 
 HERE = Path(__file__).parent
+FILES = ("facts.jsonl.gz", "figures.json", "known.json", "records.jsonl")
 CHECKSUMS = "SHA256SUMS"
 """Of every file of every recording, as `sha256sum --check` takes it."""
 REMEDY = (
-    "not as it was recorded: restore it, or, where figures were changed on purpose as docs/how-to/release.md has it, "
+    "not as it was recorded: restore it; where the release is not published yet, delete its folder and record it anew; "
+    "where figures were changed on purpose as docs/how-to/release.md has it, "
     "`python -m tests.golden.record --seal RELEASE`"
 )
 RELEASE = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)", re.ASCII)
+
+
+class NotAsRecorded(Exception):
+    """Files of a recording were changed, or are gone: nothing is read of it."""
+
+    def __init__(self, names: Sequence[str]) -> None:
+        super().__init__(f"{', '.join(names)}: {REMEDY}")
 
 
 class Recording(NamedTuple):
@@ -29,6 +39,11 @@ class Recording(NamedTuple):
 
 
 def read(folder: Path) -> Recording:
+    """
+    Raises:
+        NotAsRecorded: it is not whole.
+    """
+    require_whole(folder.parent, f"{folder.name}/")
     lines = (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()
     return Recording(
         facts=read_facts(folder / "facts.jsonl.gz"),
@@ -39,12 +54,16 @@ def read(folder: Path) -> Recording:
 
 
 def write(folder: Path, packed: bytes, figures: Figures, records: Mapping[str, Any], known: Known) -> None:
-    folder.mkdir(parents=True)
-    (folder / "facts.jsonl.gz").write_bytes(packed)
-    (folder / "figures.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    """All of it or nothing: what is broken off leaves no folder of a release."""
     lines = [json.dumps(one, ensure_ascii=False, sort_keys=True) + "\n" for one in sorted(records.items())]
-    (folder / "records.jsonl").write_text("".join(lines), encoding="utf-8")
-    (folder / "known.json").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
+        whole = Path(temporary) / folder.name
+        whole.mkdir()
+        (whole / "facts.jsonl.gz").write_bytes(packed)
+        (whole / "figures.json").write_text(json.dumps(figures, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        (whole / "records.jsonl").write_text("".join(lines), encoding="utf-8")
+        (whole / "known.json").write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+        whole.rename(folder)
 
 
 def releases(here: Path = HERE) -> list[Path]:
@@ -60,10 +79,21 @@ def seal(here: Path, release: str) -> None:
 
 def broken(here: Path = HERE) -> list[str]:
     """The files of recordings that are not as they were recorded, are gone, or were never sealed."""
-    sealed, there = _sealed(here), dict[str, str]()
+    sealed, there, whole = _sealed(here), dict[str, str](), set[str]()
     for folder in releases(here):
         there |= _digests(here, folder)
-    return sorted(name for name in sealed.keys() | there.keys() if sealed.get(name) != there.get(name))
+        whole |= {f"{folder.name}/{name}" for name in FILES}
+    names = sealed.keys() | there.keys() | whole
+    return sorted(name for name in names if name not in there or there[name] != sealed.get(name))
+
+
+def require_whole(here: Path = HERE, beginning: str = "") -> None:
+    """
+    Raises:
+        NotAsRecorded: files are broken, of those whose names begin so.
+    """
+    if names := [name for name in broken(here) if name.startswith(beginning)]:
+        raise NotAsRecorded(names)
 
 
 def _sealed(here: Path) -> dict[str, str]:

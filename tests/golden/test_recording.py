@@ -10,7 +10,10 @@ from msgspec import Struct, to_builtins
 
 from tests.golden import recording
 from tests.golden.figures import figures_of, records_of, replayed
+from tests.golden.known import Known
 from tests.golden.record import main
+
+NOTHING = Known(figures=[], measures={}, fields={})
 
 
 @pytest.fixture(scope="module")
@@ -69,10 +72,49 @@ def test_a_measure_that_is_taken_out_of_a_recording_is_missed(here: Path) -> Non
     assert recording.broken(here) == ["0.2.0/figures.json"]
 
 
-@pytest.mark.parametrize("name", ["facts.jsonl.gz", "figures.json", "records.jsonl", "known.json"])
+@pytest.mark.parametrize("name", recording.FILES)
 def test_a_file_that_is_gone_is_missed(here: Path, name: str) -> None:
     (here / "0.2.0" / name).unlink()
     assert recording.broken(here) == [f"0.2.0/{name}"]
+
+
+def test_an_empty_folder_of_a_release_misses_all_its_files(here: Path) -> None:
+    (here / "0.3.0").mkdir()
+    assert recording.broken(here) == [f"0.3.0/{name}" for name in recording.FILES]
+
+
+@pytest.mark.parametrize("name", recording.FILES)
+def test_of_what_is_damaged_nothing_is_read_and_the_file_is_named(here: Path, name: str) -> None:
+    path = here / "0.2.0" / name
+    path.write_bytes(path.read_bytes()[:100])
+    with pytest.raises(recording.NotAsRecorded, match=f"^0.2.0/{name}: not as it was recorded: restore it"):
+        recording.read(here / "0.2.0")
+
+
+def test_a_release_is_read_though_another_is_damaged(here: Path) -> None:
+    (here / "0.3.0").mkdir()
+    assert recording.read(here / "0.2.0").facts
+
+
+def test_a_recording_that_is_broken_off_leaves_nothing_and_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken_off(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "rename", broken_off)
+        with pytest.raises(KeyboardInterrupt):
+            recording.write(tmp_path / "0.2.0", b"", {}, {}, NOTHING)
+    assert list(tmp_path.iterdir()) == []
+    recording.write(tmp_path / "0.2.0", b"", {}, {}, NOTHING)
+    assert sorted(path.name for path in (tmp_path / "0.2.0").iterdir()) == list(recording.FILES)
+
+
+def test_an_empty_folder_does_not_keep_a_release_from_being_recorded(tmp_path: Path) -> None:
+    (tmp_path / "0.2.0").mkdir()
+    main(["0.2.0"], tmp_path)
+    assert recording.broken(tmp_path) == []
 
 
 def test_a_release_that_is_gone_is_missed_and_one_that_was_put_there_is_too(here: Path) -> None:
