@@ -37,7 +37,7 @@ def coarse_dates() -> Iterator[Any]:
     for fact, kind, _ in ABOUT:
         for name, field in type(fact).model_fields.items():
             may_be_coarse = CoarseDate in (field.annotation, *get_args(field.annotation)) and not field.metadata
-            if may_be_coarse and not isinstance(fact, AttendanceTaken):  # the day is kept of what was held
+            if may_be_coarse and not isinstance(fact, AttendanceTaken):  # its day is not kept
                 yield pytest.param(fact, kind, name, id=f"{fact.type} of a {kind}, {name}")
 
 
