@@ -43,7 +43,8 @@ def read(folder: Path) -> Recording:
     Raises:
         NotAsRecorded: it is not whole.
     """
-    require_whole(folder.parent, f"{folder.name}/")
+    if names := [name for name in broken(folder.parent) if name.startswith(f"{folder.name}/")]:
+        raise NotAsRecorded(names)
     lines = (folder / "records.jsonl").read_text(encoding="utf-8").splitlines()
     return Recording(
         facts=read_facts(folder / "facts.jsonl.gz"),
@@ -85,15 +86,6 @@ def broken(here: Path = HERE) -> list[str]:
         whole |= {f"{folder.name}/{name}" for name in FILES}
     names = sealed.keys() | there.keys() | whole
     return sorted(name for name in names if name not in there or there[name] != sealed.get(name))
-
-
-def require_whole(here: Path = HERE, beginning: str = "") -> None:
-    """
-    Raises:
-        NotAsRecorded: files are broken, of those whose names begin so.
-    """
-    if names := [name for name in broken(here) if name.startswith(beginning)]:
-        raise NotAsRecorded(names)
 
 
 def _sealed(here: Path) -> dict[str, str]:

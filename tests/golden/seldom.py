@@ -217,7 +217,7 @@ AGAIN: tuple[Told, ...] = (
             a.registration_made(LEFT, "held", registered_on="2019"),
             *(a.registration_withdrawn(LEFT, "held", withdrawn_on=on) for on in ("2019-12-31", "2020-02")),
             *(a.person_attended(TWICE, "moved", attended_on=on) for on in ("2019-08", "2019-06")),
-            *(a.person_attended(MOVING, convening, attended_on="2019-12") for convening in ("held", "moved")),
+            *(a.person_attended(MOVING, convening, attended_on="2019-12") for convening in ("moved", "held")),
             *(a.person_attended(person, "last", attended_on="2021") for person in (TWICE, OTHER)),
             # under both ids, the one that goes on came earlier
             a.person_attended(ONE, "held", attended_on="2020-02-10"),
