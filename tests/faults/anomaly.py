@@ -36,6 +36,8 @@ class Kind(StrEnum):
     """What speaks against it had been acknowledged before it was commanded."""
     SKEW = "write skew"
     """Two were decided at once, of which neither knew the other, and the one speaks against the other."""
+    MISTOLD = "false answer"
+    """Acknowledged with facts of others, or without its own."""
     FAILED = "failed"
     """Answered with an unexpected error, as 500 is, where nothing was to fail."""
     KEPT = "not forgotten"

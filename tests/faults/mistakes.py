@@ -460,6 +460,22 @@ MISTAKES = (
         ],
         [("nothing", 0)],
     ),
+    Mistake(
+        "positions-swapped",
+        "of the commands of a batch that make facts each is answered with the positions of the next",
+        [
+            Change(
+                WRITER,
+                '            failpoints.reached("writer.committed")\n',
+                '            failpoints.reached("writer.committed")\n'
+                "            made = [n for n, one in enumerate(outcomes) if getattr(one, 'positions', ())]\n"
+                "            told = [outcomes[n].positions for n in made]\n"
+                "            for n, positions in zip(made, told[1:] + told[:1]):\n"
+                "                outcomes[n] = replace(outcomes[n], positions=positions)\n",
+            )
+        ],
+        [("nothing", 0)],
+    ),
 )
 
 

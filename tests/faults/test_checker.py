@@ -85,6 +85,9 @@ def a_merge() -> History:
     of_person = {**fact("membership/person.q", "person-merged", **merged), "version": 1, "id": "id-q"}
     history.events.append(of_person)
     history.commands[-1]["positions"].append("membership/person.q@1")
+    history.commands[-1]["call"]["makes"].append(fact("membership/person.q", "person-merged", **merged))
+    for command in history.commands:
+        command |= {"began": 0.0, "ended": 1.0}
     history.kafka.append({**of_person, "topic": "membership.events", "partition": 1, "offset": 1})
     history.records.append({"id": "record-q", "scope": "person.q", "positions": ["membership/person.q@1"]})
     history.heads = [
@@ -149,6 +152,30 @@ def _folded_twice(history: History) -> None:
 
 def _not_folded(history: History) -> None:
     del history.records[1]
+
+
+def _told_of_each_others_facts(history: History) -> None:
+    one, other = history.commands[0], history.commands[1]
+    one["positions"], other["positions"] = other["positions"], one["positions"]
+
+
+def _told_of_anothers_fact_too(history: History) -> None:
+    history.commands[1]["positions"] = [f"{COMMUNITY}@1", f"{COMMUNITY}@2"]
+
+
+def _decided_before_what_was_acknowledged_before_it(history: History) -> None:
+    history.commands[0] |= {"began": 2.0, "ended": 3.0}
+    history.commands[1] |= {"began": 0.0, "ended": 1.0}
+
+
+def _recorded_before_the_one_before_it(history: History) -> None:
+    for event, second in zip(history.events, (2, 1), strict=True):
+        event["recorded_at"] = f"2024-01-01T00:00:0{second}.000+00:00"
+
+
+def _two_facts_with_one_id(history: History) -> None:
+    for lines in (history.events, history.kafka):
+        lines[1]["id"] = lines[0]["id"]
 
 
 def _carried_backwards(history: History) -> None:
@@ -447,6 +474,11 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_refused_and_stored, Kind.PHANTOM),
         (_folded_twice, Kind.DUPLICATE),
         (_not_folded, Kind.UNSEEN),
+        (_told_of_each_others_facts, Kind.MISTOLD),
+        (_told_of_anothers_fact_too, Kind.MISTOLD),
+        (_decided_before_what_was_acknowledged_before_it, Kind.REORDERED),
+        (_recorded_before_the_one_before_it, Kind.REORDERED),
+        (_two_facts_with_one_id, Kind.DUPLICATE),
         (_carried_backwards, Kind.REORDERED),
         (_carried_again_and_again, Kind.DUPLICATE),
         (_carried_apart, Kind.MISPLACED),
