@@ -34,6 +34,8 @@ class Call:
     makes: tuple[Made, ...]
     shows: dict[str, Any] = field(default_factory=dict)
     """What the community's view shows from then on."""
+    edits: str = ""
+    """The address of what its client alone changes: the ETag of its last answer is the right one."""
 
 
 @dataclass
@@ -172,19 +174,20 @@ class Script:
             one.role, one.joined = self._rng.choice(ROLES), one.day
             how = self._rng.choice(WAYS)
             words = {"role": one.role, "how": how, "joined_on": day(one.joined)}
-            return Call("PUT", path, words, (fact(stream, "member-joined", person_id=one.person, **words),))
+            made = fact(stream, "member-joined", person_id=one.person, **words)
+            return Call("PUT", path, words, (made,), edits=path)
         if one.community == self._world.communities[0] and not one.completed and self._rng.random() < 0.3:
             one.completed = True
             words = {"completed_on": day(one.day + 1)}
             made = fact(stream, "member-completed", person_id=one.person, **words)
             lasts = one.person in self._own[:LASTING]  # who is merged may count as one with another
             shows = {"community": one.community, "counts": "completions"} if lasts else {}
-            return Call("PUT", f"{path}/completed", words, (made,), shows)
+            return Call("PUT", f"{path}/completed", words, (made,), shows, edits=path)
         one.day += self._rng.randint(1, 3)  # the next begins on that day: a change of role
         role, one.role = one.role, None
         left = {"left_on": day(one.day)}
         made = fact(stream, "member-left", person_id=one.person, role=role, joined_on=day(one.joined), **left)
-        return Call("PUT", f"{path}/left", left, (made,))
+        return Call("PUT", f"{path}/left", left, (made,), edits=path)
 
     def _affiliate(self) -> Call:
         if self._affiliations and self._rng.random() < 0.4:
@@ -261,8 +264,10 @@ class Script:
     def _about(self, one: _Convening, path: str, body: dict[str, Any], type: str, **data: Any) -> Call:
         made = fact(f"convenings/community.{one.community}", type, convening_id=one.id, **data)
         state = "held" if one.state == "taken" else one.state
-        whole = f"/v1/communities/{one.community}/convenings/{one.id}{path}"
-        return Call("PUT", whole, body, (made,), {"community": one.community, "convening": one.id, "state": state})
+        address = f"/v1/communities/{one.community}/convenings/{one.id}"
+        shows = {"community": one.community, "convening": one.id, "state": state}
+        edits = "" if "person_id" in data else address  # who takes part is another thing
+        return Call("PUT", f"{address}{path}", body, (made,), shows, edits)
 
     def _adopt(self) -> Call:
         innovation, organisation = (
@@ -316,9 +321,10 @@ def crossing(world: World, number: int, people: Sequence[str]) -> tuple[list[Cal
     community = world.communities[number % len(world.communities)]
     convening = f"{world.name}-crossing-{number}"
     path = f"/v1/communities/{community}/convenings/{convening}"
+    scheduled = fact(f"convenings/community.{community}", "convening-scheduled", convening_id=convening)
     held = fact(f"convenings/community.{community}", "convening-held", convening_id=convening)
     first = [
-        Call("PUT", path, {"title": convening, "scheduled_on": day(1)}, ()),
+        Call("PUT", path, {"title": convening, "scheduled_on": day(1)}, (scheduled,)),
         Call("PUT", f"{path}/held", {"held_on": day(1)}, (held,)),
     ]
     calls = [merge(one, other, 2) for one, other in pairwise(people)] + [erase(one, 3) for one in people[-1:]]
@@ -347,6 +353,12 @@ def meeting(world: World, number: int, people: Sequence[str]) -> tuple[list[Call
             met = fact(f"membership/programme.{programme}", "design-group-met", design_group_id=group, **words)
             calls.append(Call("PUT", f"/v1/programmes/{programme}/design-groups/{group}", words, (met,)))
     return [], calls
+
+
+def otherwise(body: dict[str, Any]) -> dict[str, Any] | None:
+    """The same words but for a day; nothing where they name none."""
+    days = [name for name in body if name.endswith("_on")]
+    return {**body, days[0]: LAST_DAY} if days else None
 
 
 def fact(stream: str, type: str, **data: Any) -> Made:

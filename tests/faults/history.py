@@ -14,6 +14,8 @@ Line = dict[str, Any]
 ABOUT = "about.json"
 BROKE_OFF = "broke off"
 """Noted of a run that came to no end: nothing was read then of what it wrote."""
+INTERRUPTED = "interrupted"
+"""The same, where somebody at the terminal ended it: nothing is wrong with it."""
 COULD_NOT_PLANT = "could not plant"
 LOAD_BEGAN = "load began"
 PARTS = (
@@ -30,8 +32,10 @@ PARTS = (
     "outbox",
     "losses",
     "words",
+    "probes",
+    "views",
 )
-ADDED = ("words",)
+ADDED = ("words", "probes", "views")
 """Those that histories of earlier releases lack."""
 
 
@@ -40,16 +44,20 @@ class History:
     """In memory while it is made or checked.
 
     commands  key, call, began, ended, outcome (acknowledged, refused, failed, unknown), positions, refusal; given_up,
-              where it was sent until the load was given up; else an unknown one was left alone by chance
-    reads     after, shows, status, found: reads with `Praxis-After` while faults happened; given_up, as above
+              where it was sent until the load was given up; else an unknown one was left alone by chance; read_back
+    probes    how, of, key, call, status, answer: what was sent besides, to be answered in one way only; given_up
+    reads     of, after, shows, status, found: reads with `Praxis-After` while faults happened; given_up, as above
     nemesis   at, what: what was done to the system, and when the load began, paused, went on and ended; missed, where
               that did not come about
     planted   what the suite itself put on the topics: records that are facts, and records that are none
-    events    the services' own facts      kafka, dead   records on the topics, with a digest of their bodies
+    events    the services' own facts      kafka, dead   records on the topics, with a digest of their bodies; dead ones
+              and what was planted with key and headers, too
     records   id, kind, scope, positions, seen, value         sums, heads   as metrics holds them
     outbox    what was left to be relayed
     losses    reader, topic, how, said, went_back, changed: topics that were lost, and what came of it
     words     person, what, holds: what membership keeps of people and is in no fact (names, references, receipts)
+    views     path, as_at, status, figures: what the public door showed when all was quiet; is_before, of what earlier
+              runs had left there
     lacking   the parts that a history of an earlier release has no file of; one that is empty is none of them
     """
 
@@ -67,6 +75,8 @@ class History:
     outbox: list[Line] = field(default_factory=list)
     losses: list[Line] = field(default_factory=list)
     words: list[Line] = field(default_factory=list)
+    probes: list[Line] = field(default_factory=list)
+    views: list[Line] = field(default_factory=list)
     lacking: frozenset[str] = frozenset()
 
     def note(self, what: str, **more: Any) -> None:
@@ -78,6 +88,15 @@ class History:
 
     def missed(self) -> Sequence[Line]:
         return [line for line in self.nemesis if line.get("missed")]
+
+    @property
+    def is_interrupted(self) -> bool:
+        """Whether somebody ended the run; earlier releases noted that as if it had broken off."""
+        return any(
+            line["what"] == INTERRUPTED
+            or (line["what"] == BROKE_OFF and line["why"].startswith(("CancelledError", "KeyboardInterrupt")))
+            for line in self.nemesis
+        )
 
     def acknowledged(self) -> Sequence[Line]:
         return [command for command in self.commands if command["outcome"] == "acknowledged"]
@@ -102,6 +121,15 @@ class History:
 def digest(body: Any) -> str:
     """The same for the same JSON, in whatever order its names come."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def as_it_is(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str, bytes | None]]) -> Line:
+    """What a record is, wherever it stands; what is null there is as good as empty."""
+    return {
+        "key": (key or b"").decode(errors="replace"),
+        "value": hashlib.sha256(value or b"").hexdigest()[:16],
+        "headers": [[name, held.decode(errors="replace")] for name, held in headers if held is not None],
+    }
 
 
 def how_often(statuses: Iterable[int | None]) -> str:

@@ -5,13 +5,14 @@ import contextlib
 import math
 import random
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import aiohttp
 
-from tests.faults.commands import LAST_DAY, Call, Crossing, Script, World
+from tests.faults.commands import LAST_DAY, Call, Crossing, Script, World, otherwise
 from tests.faults.history import LOAD_BEGAN, History, Line, how_often
 
 ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
@@ -25,6 +26,12 @@ ABANDONED = 0.1
 SPOILT = 0.1
 READ = 0.2
 """The share of acknowledged commands that are read back at once."""
+REMEMBERED = 3
+"""So many commands before one that is read back, that is to be shown, too, at most."""
+CONDITIONAL = 0.5
+"""The share of commands that bear the ETag of what they edit, where it is known."""
+STALE, AGAIN, OTHERWISE = 0.2, 0.05, 0.05
+"""The shares of commands that are sent with a stale ETag before; again, or with another body under their key, after."""
 READING = 20
 """So many reads are under way at most: where what they build on is not seen, they come again and again."""
 
@@ -35,6 +42,20 @@ class NotAnswered(Exception):
     def __init__(self, lines: Iterable[Line]) -> None:
         told = (f"{line['call']['method']} {line['call']['path']} ({how_often(line['statuses'])})" for line in lines)
         super().__init__(f"not answered in {WITHOUT_WHICH_NOTHING_S:.0f} s: {'; '.join(told)}")
+
+
+@dataclass
+class Client:
+    """One client, and what it knows of what it has written."""
+
+    script: Script
+    rng: random.Random
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
+    """How many of its own are in a figure, by community and measure."""
+    versions: dict[str, int] = field(default_factory=dict)
+    """By the address of what it alone edits: its ETag."""
+    written: deque[list[str]] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    """The positions of its last commands."""
 
 
 class Load:
@@ -88,8 +109,11 @@ class Load:
     def start(self) -> None:
         self._history.note(LOAD_BEGAN)
         self._going_on.set()
-        scripts = [Script(self._world, number, self._seed) for number in range(self._world.clients)]
-        self._working = [asyncio.create_task(self._work(number, script)) for number, script in enumerate(scripts)]
+        clients = [
+            Client(Script(self._world, number, self._seed), random.Random(f"{self._seed}/{number}/client"))
+            for number in range(self._world.clients)
+        ]
+        self._working = [asyncio.create_task(self._work(client)) for client in clients]
 
     async def only(self, focus: str) -> None:
         """Commands of this service only, from now on."""
@@ -130,9 +154,7 @@ class Load:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._http.close()
 
-    async def _work(self, number: int, script: Script) -> None:
-        rng = random.Random(f"{self._seed}/{number}/client")
-        counts: dict[tuple[str, str], int] = {}
+    async def _work(self, client: Client) -> None:
         while not self._ended.is_set():
             await self._going_on.wait()
             if self._ended.is_set():
@@ -140,27 +162,45 @@ class Load:
             self._busy += 1
             self._idle.clear()
             try:
-                await self._step(script, rng, counts)
+                await self._step(client)
             finally:
                 self._busy -= 1
                 if not self._busy:
                     self._idle.set()
             await asyncio.sleep(BETWEEN_S)
 
-    async def _step(self, script: Script, rng: random.Random, counts: dict[tuple[str, str], int]) -> None:
-        """`counts`: how many of its own this client knows to be in a figure, by community and measure."""
-        call = script.next(self._focus)
-        line = await self._send(call, rng, abandoning=True)
+    async def _step(self, client: Client) -> None:
+        call, rng = client.script.next(self._focus), client.rng
+        version = client.versions.get(call.edits)
+        if version is not None and rng.random() < STALE:
+            await self._probe("a stale ETag", call, self._key("-stale"), {"If-Match": f'"{version - 1}"'})
+        is_conditional = version is not None and rng.random() < CONDITIONAL
+        line = await self._send(call, rng, abandoning=True, version=version if is_conditional else None)
         if line["outcome"] in ("unknown", "failed"):
-            script.forget(call)
-        if line["outcome"] != "acknowledged" or not call.shows:
+            client.script.forget(call)
+        if line["outcome"] != "acknowledged":
             return
+        if call.edits and "version" in line:
+            client.versions[call.edits] = line["version"]
+        if rng.random() < AGAIN:
+            await self._probe("again", call, line["key"], of=line["key"])
+        if rng.random() < OTHERWISE and (body := otherwise(call.body)) is not None:
+            await self._probe("another body", replace(call, body=body), line["key"], of=line["key"])
+        if call.shows:
+            self._read_back(client, call, line)
+        client.written.append(line["positions"])
+
+    def _read_back(self, client: Client, call: Call, line: Line) -> None:
+        """Some of them: what the client wrote before is to be there, too."""
         shows, counted = call.shows, (call.shows["community"], call.shows.get("counts", ""))
         if "counts" in shows:
-            counts[counted] = counts.get(counted, 0) + 1
-            shows = {**shows, "at_least": counts[counted]}
-        if rng.random() < READ and sum(not task.done() for task in self._reading) < READING:
-            self._reading.append(asyncio.create_task(self._read(shows, line["positions"])))
+            client.counts[counted] = client.counts.get(counted, 0) + 1
+            shows = {**shows, "at_least": client.counts[counted]}
+        if client.rng.random() < READ and sum(not task.done() for task in self._reading) < READING:
+            line["read_back"] = True
+            after = [position for written in (*client.written, line["positions"]) for position in written]
+            client.rng.shuffle(after)
+            self._reading.append(asyncio.create_task(self._read(line["key"], shows, after)))
 
     async def _send(
         self,
@@ -168,50 +208,23 @@ class Load:
         rng: random.Random,
         *,
         after: Iterable[str] = (),
+        version: int | None = None,
         abandoning: bool = False,
         until: float = math.inf,
     ) -> Line:
-        """Send it until it is answered, by default for as long as the load lasts.
+        """Send it until it is answered, by default for as long as the load lasts; on the condition that what it edits
+        has this version, where one is said.
 
         Raises:
             NotAnswered: not even until then (by the monotonic clock).
         """
-        self._sent += 1
         word = rng.choice(self.spoilt) if self.spoilt and rng.random() < SPOILT else ""
-        key = f"{self._world.name}-{self._sent}{word}"
-        line: Line = {
-            "key": key,
-            "spoilt": word,
-            "call": asdict(call),
-            "began": time.time(),
-            "tries": 0,
-            "statuses": [],
-        }
-        headers = {"Idempotency-Key": f'"{key}"', "Praxis-After": ", ".join(after)}
-        outcome: str | None = None
-        answer: dict[str, Any] = {}
-        self._unanswered.append(line)
-        while outcome is None:
-            line["tries"] += 1
-            status, answer = await self._once(call, headers)
-            line["statuses"].append(status)
-            if status == 202:
-                outcome = "acknowledged"
-            elif status is not None and 400 <= status < 500:
-                outcome = "refused"
-            elif status == 500:
-                outcome = "failed"
-            elif time.monotonic() > until:
-                raise NotAnswered([line])
-            elif self._given_up.is_set():
-                outcome = "unknown"
-                line["given_up"] = True
-            elif abandoning and status is None and rng.random() < ABANDONED:
-                outcome = "unknown"
-            else:
-                await asyncio.sleep(PAUSE_S)
-        self._unanswered = [one for one in self._unanswered if one is not line]
-        line |= {"ended": time.time(), "outcome": outcome, "positions": answer.get("positions", [])}
+        line: Line = {"key": self._key(word), "spoilt": word, "call": asdict(call)}
+        headers = {"Praxis-After": ", ".join(after)} | ({} if version is None else {"If-Match": f'"{version}"'})
+        answer = await self._until_answered(line, headers, rng if abandoning else None, until)
+        status = line["statuses"][-1]
+        outcome = _outcome(status) or "unknown"
+        line |= {"outcome": outcome, "positions": answer.get("positions", [])}
         if outcome == "refused":
             line["refusal"] = answer
         if "person_id" in answer:
@@ -220,29 +233,74 @@ class Load:
         self._history.commands.append(line)
         return line
 
-    async def _once(self, call: Call, headers: dict[str, str]) -> tuple[int | None, dict[str, Any]]:
-        """Status and body of one attempt; no status where no answer came."""
-        url = self._gateway + call.path
+    def _key(self, word: str) -> str:
+        self._sent += 1
+        return f"{self._world.name}-{self._sent}{word}"
+
+    async def _probe(
+        self, how: str, call: Call, key: str, headers: Mapping[str, str] | None = None, **more: Any
+    ) -> None:
+        """Send something to which there is one right answer, whatever happens meanwhile."""
+        line: Line = {"how": how, "key": key, "call": asdict(call), **more}
+        answer = await self._until_answered(line, headers or {})
+        self._history.probes.append(line | {"status": line["statuses"][-1], "answer": answer})
+
+    async def _until_answered(
+        self,
+        line: Line,
+        headers: Mapping[str, str],
+        abandoning: random.Random | None = None,
+        until: float = math.inf,
+    ) -> dict[str, Any]:
+        """Send it until it is answered or given up, or by chance left alone; the body of the last answer."""
+        line |= {"began": time.time(), "tries": 0, "statuses": []}
+        self._unanswered.append(line)
+        while True:
+            line["tries"] += 1
+            status, answer = await self._once(line, headers)
+            line["statuses"].append(status)
+            if _outcome(status):
+                break
+            if time.monotonic() > until:
+                raise NotAnswered([line])
+            if self._given_up.is_set():
+                line["given_up"] = True
+                break
+            if status is None and abandoning and abandoning.random() < ABANDONED:
+                break
+            await asyncio.sleep(PAUSE_S)
+        self._unanswered = [one for one in self._unanswered if one is not line]
+        line["ended"] = time.time()
+        return answer
+
+    async def _once(self, line: Line, headers: Mapping[str, str]) -> tuple[int | None, dict[str, Any]]:
+        """Status and body of one attempt; no status where no answer came. Notes the version that it tells."""
+        call = line["call"]
+        sent = {**headers, "Idempotency-Key": f'"{line["key"]}"'}
         with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
-            async with self._http.request(call.method, url, json=call.body, headers=headers) as answer:
+            async with self._http.request(
+                call["method"], self._gateway + call["path"], json=call["body"], headers=sent
+            ) as answer:
                 body = await answer.json(content_type=None)
+                if "ETag" in answer.headers:
+                    line["version"] = int(answer.headers["ETag"].strip('"'))
                 return answer.status, body if isinstance(body, dict) else {}
         return None, {}
 
-    async def _read(self, shows: dict[str, Any], positions: list[str]) -> None:
+    async def _read(self, of: str, shows: dict[str, Any], positions: list[str]) -> None:
         """Read until what was written is shown or refused: not being answered, or being told to come again, is neither.
 
         Nobody waits for it, so that no less is written where it takes long.
         """
         path = f"/v1/communities/{shows['community']}"
         headers = {"Praxis-After": ", ".join(positions)}
-        line: Line = {"path": path, "after": positions, "shows": shows, "began": time.time(), "tries": 0}
+        line: Line = {"of": of, "path": path, "after": positions, "shows": shows, "began": time.time(), "tries": 0}
         while True:
             line |= {"status": None, "found": None, "tries": line["tries"] + 1}
             with contextlib.suppress(aiohttp.ClientError, OSError, TimeoutError):
                 async with self._http.get(self._gateway + path, params={"as_at": LAST_DAY}, headers=headers) as answer:
                     if answer.status == 200:
-                        line["found"], line["fresh"] = shown(await answer.json(), line["shows"])
+                        line["found"] = found(await answer.json(), shows)
                     line["status"] = answer.status
             if line["status"] not in (None, 503):
                 break
@@ -264,13 +322,18 @@ async def _finish(tasks: Sequence[asyncio.Task[None]], within: float, given_up: 
         task.result()
 
 
-def shown(view: dict[str, Any], shows: dict[str, Any]) -> tuple[Any, bool]:
-    """What a view shows of something, and whether that is as much as it must."""
+def _outcome(status: int | None) -> str | None:
+    """What an answer means; nothing where the command is to be sent again."""
+    if status == 202:
+        return "acknowledged"
+    if status is not None and 400 <= status < 500:
+        return "refused"
+    return "failed" if status == 500 else None
+
+
+def found(view: dict[str, Any], shows: dict[str, Any]) -> Any:
+    """What a view shows of something: a figure, or the states of a convening, of which there is to be one."""
     if "counts" in shows:
         (figure,) = [one["value"] for one in view["figures"] if one["measure"] == shows["counts"]]
-        return figure, figure >= shows["at_least"]
-    found = [one["state"] for one in view["convenings"] if one["convening_id"] == shows["convening"]]
-    states = (
-        ("scheduled", "held", "cancelled") if shows["state"] == "scheduled" else (shows["state"],)
-    )  # it goes on meanwhile
-    return found, len(found) == 1 and found[0] in states
+        return figure
+    return [one["state"] for one in view["convenings"] if one["convening_id"] == shows["convening"]]

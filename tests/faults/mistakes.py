@@ -476,6 +476,54 @@ MISTAKES = (
         ],
         [("nothing", 0)],
     ),
+    Mistake(
+        "letters-emptied",
+        "dead letters are published without key and value",
+        [
+            Change(
+                "services/metrics/dead_letters.py",
+                'Message(dead_topic(record.topic), sent.key or b"", sent.value or b"", headers)',
+                'Message(dead_topic(record.topic), b"", b"", headers)',
+            )
+        ],
+        [("bad-records", 0)],
+    ),
+    Mistake(
+        "view-doubled",
+        "what the gateway adds up is twice what metrics holds",
+        [
+            Change(
+                "services/gateway/holdings.py",
+                'keyed.get(document["key"], 0) + added',
+                'keyed.get(document["key"], 0) + 2 * added',
+            )
+        ],
+        [("nothing", 0)],
+    ),
+    Mistake(
+        "first-position-only",
+        "views wait for the first of several positions only",
+        [
+            Change(
+                "services/gateway/views_api.py",
+                "open(parse_positions(praxis_after))",
+                "open(parse_positions(praxis_after)[:1])",
+            )
+        ],
+        [("nothing", seed) for seed in (0, 1, 2)],  # what is not waited for may have come
+    ),
+    Mistake(
+        "key-without-body",
+        "whatever comes under a key that was used is answered as what came first",
+        [Change(WRITER, '    if receipt["digest"] != envelope.digest:\n', "    if False:\n")],
+        [("nothing", 0)],
+    ),
+    Mistake(
+        "if-match-ignored",
+        "what is based on a stale ETag is carried out",
+        [Change(WRITER, "        if envelope.expected_version not in (None, version):\n", "        if False:\n")],
+        [("nothing", 0)],
+    ),
 )
 
 

@@ -3,26 +3,37 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import aiohttp
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo.errors import PyMongoError
 from ulid import ULID
 
+from deploy.local.system import System
 from shared.events.fact import SOURCE_TOPICS
 from shared.mongo import Client, Database
 from shared.reading.fetched import Blank
 from shared.views.builds import BUILDS, CURRENT, FIRST, Build
-from tests.faults.history import History, Line, digest
+from tests.faults import shown
+from tests.faults.anomaly import position_of
+from tests.faults.commands import LAST_DAY, day
+from tests.faults.history import History, Line, as_it_is, digest
+from tests.faults.recompute import in_order
 
 WRITING = ("membership", "convenings")
 AGAIN_WITHIN_S = 30.0
 SOURCES = [f"{topic}.events" for topic in SOURCE_TOPICS]
 DEAD = [f"{topic}.dead" for topic in SOURCES]
 POLL_S = 0.1
+ANSWERS_WITHIN = aiohttp.ClientTimeout(total=15)
+VIEW_DAYS = (day(7), day(20), LAST_DAY)
+NETWORK_DAYS = VIEW_DAYS[1:]
+"""Somebody whom runs plant is no member any more: who is in several of them adds to the network once."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +92,7 @@ async def current(db: Database) -> Build:
     return Build(pointer["build"]) if pointer else FIRST
 
 
-async def observe(client: Client, kafka: str, since: Mark, run: str, history: History) -> None:
+async def observe(client: Client, system: System, since: Mark, run: str, history: History) -> None:
     """Put into the history all that came since the mark.
 
     A command that its client gave up may still be carried out while it is looked: then all is looked at anew.
@@ -89,8 +100,10 @@ async def observe(client: Client, kafka: str, since: Mark, run: str, history: Hi
     kept = len(history.kafka)
     while True:
         before = await _versions(client)
-        await _observe(client, kafka, since, run, history)
+        await _observe(client, system.kafka, since, run, history)
+        views = [view async for view in _views(system.gateway, history)]
         if await _versions(client) == before:
+            history.views += views
             return
         del history.kafka[kept:]
         for lines in (history.events, history.outbox, history.records, history.sums, history.heads, history.words):
@@ -125,6 +138,43 @@ async def _observe(client: Client, kafka: str, since: Mark, run: str, history: H
     async for head in db[build.heads].find({"_id": {"$in": sorted(streams)}}):
         history.heads.append({"stream": head["_id"], "head": head["head"], "missing": head["missing"]})
     history.dead = await keep(kafka, since, history)
+
+
+async def network(gateway: str, history: History) -> None:
+    """Put into the history what the network is before a run: what earlier ones left stays in it."""
+    async with aiohttp.ClientSession(timeout=ANSWERS_WITHIN) as http:
+        history.views += [{**await _view(http, gateway, shown.NETWORK, on), "is_before": True} for on in NETWORK_DAYS]
+
+
+async def _views(gateway: str, history: History) -> AsyncIterator[Line]:
+    """What the public door shows of each community and innovation and of the network; none after one that it does not.
+
+    Each read waits for the last facts of the thing, so that no snapshot from before they came is taken for wrong.
+    """
+    last = {event["stream"]: position_of(event) for event in in_order(history.events)}
+    async with aiohttp.ClientSession(timeout=ANSWERS_WITHIN) as http:
+        for path, key in shown.views_of(history.events).items():
+            after = [position for stream, position in last.items() if key in ("", stream.partition("/")[2])]
+            for on in VIEW_DAYS if key else NETWORK_DAYS:
+                yield (view := await _view(http, gateway, path, on, after))
+                if view["status"] != 200:
+                    return
+
+
+async def _view(http: aiohttp.ClientSession, gateway: str, path: str, on: str, after: Sequence[str] = ()) -> Line:
+    """Its figures; reads again where it is not answered, for a while."""
+    line: Line = {"path": path, "as_at": on, "status": None, "figures": {}}
+    deadline = time.monotonic() + AGAIN_WITHIN_S
+    while line["status"] in (None, 503) and time.monotonic() < deadline:
+        with suppress(aiohttp.ClientError, OSError, TimeoutError):
+            headers = {"Praxis-After": ", ".join(after)}
+            async with http.get(gateway + path, params={"as_at": on}, headers=headers) as answer:
+                line["status"] = answer.status
+                if answer.status == 200:
+                    line["figures"] = shown.figures_in(await answer.json())
+        if line["status"] in (None, 503):
+            await asyncio.sleep(POLL_S)
+    return line
 
 
 async def _words(db: Database, since: str) -> AsyncIterator[Line]:
@@ -204,8 +254,12 @@ def _is_earlier(record: Any, since: Mark) -> bool:
 def _line(record: Any, place: TopicPartition) -> Line:
     headers = {name: (value or b"").decode(errors="replace") for name, value in record.headers}
     if place.topic in DEAD:
-        told = {name: headers.get(f"praxis_{name}", "") for name in ("topic", "partition", "offset", "reason")}
-        return {**told, "partition": int(told["partition"] or -1), "offset": int(told["offset"] or -1)}
+        told = {
+            name: headers.get(f"praxis_{name}", "") for name in ("topic", "partition", "offset", "reason", "left_out")
+        }
+        numbers = {name: int(told[name] or -1) for name in ("partition", "offset")}
+        own = [header for header in record.headers if header[0] not in {f"praxis_{name}" for name in told}]
+        return {**told, **numbers, **as_it_is(record.key, record.value, own)}
     version = headers.get("ce_sequence", "")
     return {
         "topic": place.topic,

@@ -17,7 +17,7 @@ from tests import odd_record
 from tests.faults.arena import Arena
 from tests.faults.commands import SATISFIED, day
 from tests.faults.ground import PARTITIONS
-from tests.faults.history import COULD_NOT_PLANT, Line
+from tests.faults.history import COULD_NOT_PLANT, Line, as_it_is
 from tests.faults.observed import current
 
 TOPIC = "feedback.events"
@@ -274,7 +274,8 @@ async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
                     topic, record.value, key=record.key, partition=wrong, headers=list(record.headers)
                 )
                 line = {"stream": None, "topic": topic, "is_fact": False, "what": "a copy in the wrong partition"}
-                arena.history.planted.append({**line, "partition": wrong} | _at(sent))
+                held = as_it_is(record.key, record.value, record.headers)
+                arena.history.planted.append({**line, **held, "partition": wrong} | _at(sent))
             arena.history.note("copied", topic=topic, partition=place.partition)
     finally:
         await consumer.stop()
@@ -301,7 +302,8 @@ async def _send(
     line: Line,
 ) -> None:
     sent = await producer.send_and_wait(topic, value, key=key, headers=list(headers))
-    arena.history.planted.append({"stream": None, "topic": topic, "partition": sent.partition, **line} | _at(sent))
+    named = {"stream": None, "topic": topic, "partition": sent.partition, **line}
+    arena.history.planted.append({**named, **as_it_is(key, value, headers)} | _at(sent))
 
 
 def _at(sent: Any) -> Line:

@@ -16,7 +16,7 @@ from tests.faults.arena import Arena
 from tests.faults.check import check
 from tests.faults.commands import World
 from tests.faults.ground import PARTITIONS, Ground
-from tests.faults.history import BROKE_OFF, History
+from tests.faults.history import BROKE_OFF, INTERRUPTED, History
 from tests.faults.load import Load
 from tests.faults.nemesis.fault import Fault
 from tests.faults.planting import discard
@@ -54,6 +54,7 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
     try:
         await arena.shape(fault.services)
         since = arena.since = await observed.mark(system.kafka)
+        await observed.network(system.gateway, history)
         await load.lay_groundwork()
         await arena.settled()
         load.start()
@@ -68,9 +69,10 @@ async def run(ground: Ground, fault: Fault, name: str, folder: Path) -> Result:
         caught_up = time.time() - healed_from
         if still:
             history.note("never quiet", still=still)
-        await observed.observe(client, system.kafka, since, name, history)
+        await observed.observe(client, system, since, name, history)
     except BaseException as problem:  # also if somebody interrupts it
-        history.note(BROKE_OFF, why=repr(problem))
+        is_interrupted = isinstance(problem, asyncio.CancelledError | KeyboardInterrupt)
+        history.note(INTERRUPTED if is_interrupted else BROKE_OFF, why=repr(problem))
         _keep_logs(ground, folder)
         raise
     finally:

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from tests.faults.anomaly import Kind
-from tests.faults.check import check
+from tests.faults.check import check, main
 from tests.faults.checks.answering import SHOWN
+from tests.faults.checks.showing import is_fresh
 from tests.faults.commands import fact
-from tests.faults.history import LOAD_BEGAN, History, Line, digest
+from tests.faults.history import LOAD_BEGAN, History, Line, as_it_is, digest
 from tests.faults.spread import murmur2, partition_of
 
 COMMUNITY = "membership/community.a"
@@ -18,7 +19,7 @@ COMMUNITY = "membership/community.a"
 
 def a_history() -> History:
     """A community is founded, and somebody joins it; one command was never answered."""
-    history = History()
+    history = History(lacking=frozenset({"views"}))
     history.note(LOAD_BEGAN)
     _follows(history, fact(COMMUNITY, "community-founded", title="A"), 1)
     _follows(history, fact(COMMUNITY, "member-joined", person_id="p", role="member", how="invited", joined_on=DAY), 2)
@@ -276,11 +277,80 @@ def _left_behind(history: History) -> None:
     history.outbox.append({"service": "membership", "place": {"stream": COMMUNITY, "version": 2}})
 
 
-READ = {"path": "/v1/communities/a", "after": [f"{COMMUNITY}@2"], "status": 200, "shows": {}, "found": None}
+ONE = {"community": "a", "counts": "completions", "at_least": 1}
+READ = {"path": "/v1/communities/a", "after": [f"{COMMUNITY}@2"], "status": 200, "shows": ONE, "found": 0}
 
 
 def _read_too_early(history: History) -> None:
-    history.reads.append({**READ, "fresh": False})
+    history.reads.append(READ)
+
+
+def _read_more_than_anybody_asked_for(history: History) -> None:
+    history.reads.append({**READ, "found": 1})
+
+
+def _read_before_it_was_asked_for(history: History) -> None:
+    completed = _command([fact(COMMUNITY, "member-completed", person_id="p")], "unknown", [])
+    history.commands.append({**completed, "began": 2.0})
+    history.reads.append({**READ, "found": 1, "ended": 3.0})
+    assert check(history) == []
+    history.reads.append({**READ, "found": 1, "ended": 1.0})
+
+
+def _not_read_back(history: History) -> None:
+    history.commands[0] |= {"key": "k", "read_back": True}
+
+
+@pytest.mark.parametrize(
+    ("expected", "states", "fresh"),
+    [
+        ("scheduled", ["scheduled"], True),
+        ("scheduled", ["held"], True),
+        ("scheduled", ["cancelled"], True),
+        ("held", ["held"], True),
+        ("held", ["scheduled"], False),
+        ("cancelled", ["held"], False),
+        ("scheduled", [], False),
+        ("held", ["held", "held"], False),
+    ],
+)
+def test_a_late_read_may_show_what_came_after(expected: str, states: list[str], fresh: bool) -> None:
+    assert is_fresh(states, {"convening": "c", "state": expected}) is fresh
+
+
+PROBE = {"of": "k", "call": {"method": "PUT", "path": "/v1/x"}, "statuses": [], "answer": {}}
+
+
+def _probed(how: str, status: int, answer: Line, **more: object) -> Callable[[History], None]:
+    def wrong(history: History) -> None:
+        history.commands[0]["key"] = "k"
+        history.probes.append({**PROBE, "how": how, "status": status, "answer": answer, **more})
+
+    return wrong
+
+
+REFUSALS = {"another body": (422, "/problems/key-reused"), "a stale ETag": (412, "/problems/changed-since")}
+
+
+def test_who_sends_it_again_is_answered_as_before_and_who_sends_something_else_is_refused() -> None:
+    history = a_history()
+    _probed("again", 202, {"positions": [f"{COMMUNITY}@1"]})(history)
+    for how, (status, kind) in REFUSALS.items():
+        _probed(how, status, {"type": kind})(history)
+    assert check(history) == []
+
+
+@pytest.mark.parametrize("noted", [{"what": "interrupted"}, {"what": "broke off", "why": "CancelledError()"}])
+def test_a_run_that_somebody_interrupted_is_not_checked(
+    noted: Line, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    history = a_history()
+    history.events.clear()
+    history.nemesis.append(noted)
+    history.save(tmp_path)
+    assert check(history) == []
+    assert main([str(tmp_path)]) == 0
+    assert "interrupted: not checked" in capsys.readouterr().out
 
 
 def _not_there_yet(history: History) -> None:
@@ -326,6 +396,69 @@ def _carried_with_another_body(history: History) -> None:
 
 def _buried_without_need(history: History) -> None:
     history.dead.append({"topic": "membership.events", "partition": 0, "offset": 2, "reason": "it is broken"})
+
+
+def a_viewed_history() -> History:
+    """Somebody else was in the network before."""
+    history = a_history()
+    history.lacking = frozenset()
+    parts = ["role=member", "how=invited", *(f"{of}=not-stated" for of in ("organisation", "service", "profession"))]
+    members = {"members": 1, **{f"members {part}": 1 for part in parts}}
+    network, before = {"communities": 4, "distinct-members": 3}, {"communities": 3, "distinct-members": 2}
+    history.views = [
+        {"path": "/v1/network", "as_at": DAY, "status": 200, "figures": before, "is_before": True},
+        {"path": "/v1/communities/a", "as_at": DAY, "status": 200, "figures": members},
+        {"path": "/v1/network", "as_at": DAY, "status": 200, "figures": network},
+    ]
+    return history
+
+
+def test_what_is_shown_when_all_is_quiet_is_what_the_facts_give(tmp_path: Path) -> None:
+    history = a_viewed_history()
+    assert check(history) == []
+    history.save(tmp_path)
+    assert check(History.load(tmp_path)) == []
+
+
+@pytest.mark.parametrize(
+    ("of", "changed", "kind"),
+    [
+        (1, {"figures": {}}, Kind.WRONG),
+        (1, {"status": 503}, Kind.STUCK),
+        (1, {"as_at": "2030-12-31", "is_before": True}, Kind.STUCK),
+        (2, {"figures": {"communities": 4, "distinct-members": 4}}, Kind.WRONG),
+        (2, {"is_before": True}, Kind.STUCK),
+    ],
+    ids=["figures that are not there", "no answer", "a view not read", "one person twice", "the network not read"],
+)
+def test_what_is_wrong_with_a_view_is_found(of: int, changed: Line, kind: Kind) -> None:
+    history = a_viewed_history()
+    history.views[of] |= changed
+    assert {anomaly.kind for anomaly in check(history)} == {kind}
+
+
+LETTER = {"topic": "membership.events", "partition": 0, "offset": 9, "reason": "no JSON", "left_out": ""}
+HELD = as_it_is(b"k", b"{", [("ce_id", b"1"), ("null", None)])
+
+
+def _letters(planted: Line, dead: Line) -> Callable[[History], None]:
+    def wrong(history: History) -> None:
+        place = {name: LETTER[name] for name in ("topic", "partition", "offset")}
+        history.planted.append({**place, "stream": None, "is_fact": False, "what": "broken JSON", **planted})
+        history.dead.append({**LETTER, **dead})
+
+    return wrong
+
+
+@pytest.mark.parametrize(
+    ("planted", "dead"), [(HELD, HELD), ({}, HELD), (HELD, {}), (HELD, {**HELD, "value": "", "left_out": "value"})]
+)
+def test_a_letter_is_what_was_planted_but_for_what_is_left_out_as_far_as_that_is_noted(
+    planted: Line, dead: Line
+) -> None:
+    history = a_history()
+    _letters(planted, dead)(history)
+    assert check(history) == []
 
 
 def test_what_a_planting_left_that_failed_may_be_buried() -> None:
@@ -506,6 +639,16 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_nothing_is_noted, Kind.STUCK),
         (_of_a_lost_log_nothing_is_noted, Kind.SILENT),
         (_no_words_are_held, Kind.LOST),
+        (_read_more_than_anybody_asked_for, Kind.PHANTOM),
+        (_read_before_it_was_asked_for, Kind.PHANTOM),
+        (_not_read_back, Kind.STUCK),
+        (_probed("again", 202, {"positions": [f"{COMMUNITY}@2"]}), Kind.MISTOLD),
+        (_probed("again", 409, {}), Kind.REFUSED),
+        (_probed("again", 500, {}), Kind.FAILED),
+        (_probed("another body", 202, {"positions": [f"{COMMUNITY}@1"]}), Kind.ACCEPTED),
+        (_probed("another body", 412, {"type": "/problems/changed-since"}), Kind.REFUSED),
+        (_probed("a stale ETag", 202, {"positions": []}), Kind.ACCEPTED),
+        (_probed("a stale ETag", 503, {}, given_up=True), Kind.STUCK),
         (_not_there_yet, Kind.STALE),
         (_read_fails, Kind.FAILED),
         (_never_read, Kind.STUCK),
@@ -515,6 +658,9 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_carried_as_another_type, Kind.PHANTOM),
         (_carried_with_another_body, Kind.PHANTOM),
         (_buried_without_need, Kind.PHANTOM),
+        (_letters(HELD, {**HELD, "key": ""}), Kind.LOST),
+        (_letters(HELD, {**HELD, "value": ""}), Kind.LOST),
+        (_letters(HELD, {**HELD, "headers": []}), Kind.LOST),
     ],
 )
 def test_what_is_wrong_is_called_by_its_name(wrong: Callable[[History], None], kind: Kind) -> None:

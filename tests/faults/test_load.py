@@ -9,9 +9,10 @@ import pytest
 from aiohttp import web
 
 from tests.faults import load as loading
+from tests.faults.checks.answering import RIGHTLY
 from tests.faults.commands import World
 from tests.faults.history import History, Line
-from tests.faults.load import Load, NotAnswered, shown
+from tests.faults.load import REMEMBERED, Load, NotAnswered
 from tests.faults.run import longest_without_progress
 
 Answers = Callable[[web.Request], int]
@@ -24,13 +25,14 @@ def readily(_: web.Request) -> int:
 
 
 @asynccontextmanager
-async def a_load(commands: Answers, views: Answers) -> AsyncIterator[tuple[Load, History]]:
-    """Before a gateway that answers with these statuses; it knows figures, and no convenings."""
+async def a_load(commands: Answers, views: Answers, etag: str = "") -> AsyncIterator[tuple[Load, History]]:
+    """Before a gateway that answers with these statuses, and with an ETag; it knows figures, and no convenings."""
     numbers = itertools.count(1)
 
     async def write(request: web.Request) -> web.Response:
         answer = {"positions": [f"membership/community.a@{next(numbers)}"], "person_id": f"person-{next(numbers)}"}
-        return web.json_response(answer, status=commands(request))
+        told = {"ETag": f'"{etag}"'} if etag else {}
+        return web.json_response(answer, status=commands(request), headers=told)
 
     async def read(request: web.Request) -> web.Response:
         return web.json_response(VIEW, status=views(request))
@@ -75,6 +77,31 @@ async def test_a_read_that_is_to_come_again_is_made_again_until_it_is_answered()
         await _write(load, 1.0)
     assert history.reads
     assert {(read["status"], read["tries"]) for read in history.reads} == {(200, 3)}
+
+
+async def test_what_is_written_is_sent_again_and_otherwise_and_on_conditions_and_is_read_back_with_what_came_before(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for share in ("AGAIN", "OTHERWISE", "STALE", "CONDITIONAL", "READ"):
+        monkeypatch.setattr(loading, share, 0.5)
+    stated: dict[str, str | None] = {}
+
+    def noting(request: web.Request) -> int:
+        stated[request.headers["Idempotency-Key"].strip('"')] = request.headers.get("If-Match")
+        return 202
+
+    async with a_load(noting, lambda _: 200, etag="7") as (load, history):
+        await _write(load, 1.5)
+    sent = {line["key"]: line for line in history.commands}
+    by_kind = {how: [probe for probe in history.probes if probe["how"] == how] for how in RIGHTLY}
+    assert all(by_kind.values())
+    assert all(sent[probe["of"]]["call"] == probe["call"] for probe in by_kind["again"])
+    assert all(sent[probe["of"]]["call"]["body"] != probe["call"]["body"] for probe in by_kind["another body"])
+    assert {stated[probe["key"]] for probe in by_kind["a stale ETag"]} == {'"6"'}
+    assert {stated[key] for key in sent} == {None, '"7"'}
+    assert {read["of"] for read in history.reads} == {key for key, line in sent.items() if line.get("read_back")}
+    assert all(set(sent[read["of"]]["positions"]) <= set(read["after"]) for read in history.reads)
+    assert max(len(read["after"]) for read in history.reads) > REMEMBERED
 
 
 async def test_clients_go_on_writing_while_reads_are_not_answered_and_these_are_given_up_at_last(
@@ -152,20 +179,3 @@ def test_without_progress_is_the_time_in_which_something_was_wanted(
     moments: list[tuple[float, str]], longest: float
 ) -> None:
     assert longest_without_progress(_history(*moments)) == longest
-
-
-@pytest.mark.parametrize(
-    ("expected", "found", "is_fresh"),
-    [
-        ("scheduled", "scheduled", True),
-        ("scheduled", "held", True),
-        ("scheduled", "cancelled", True),
-        ("held", "held", True),
-        ("held", "scheduled", False),
-        ("cancelled", "held", False),
-        ("scheduled", None, False),
-    ],
-)
-def test_a_late_read_may_show_what_came_after(expected: str, found: str | None, is_fresh: bool) -> None:
-    view = {"convenings": [{"convening_id": "c", "state": found}] if found else []}
-    assert shown(view, {"convening": "c", "state": expected})[1] is is_fresh

@@ -7,8 +7,14 @@ from tests.faults.anomaly import Anomaly, Kind
 from tests.faults.history import LOAD_BEGAN, History, Line, how_often
 from tests.faults.recompute import named
 
-SHOWN = 100
+SHOWN = 50
 """Of so many commands that show something, some are read back, whatever the seed."""
+RIGHTLY = {
+    "again": (202, ""),
+    "another body": (422, "key-reused"),
+    "a stale ETag": (412, "changed-since"),
+}
+"""What is sent besides, and how it is answered: the status, and the kind of the problem."""
 ENDING = ("left", "completed", "ended", "withdrawn")
 """How paths end by which something ends: it may, whatever became of the person."""
 
@@ -25,6 +31,30 @@ def answered(history: History) -> Iterator[Anomaly]:
     shown = sum(bool(command["call"].get("shows")) for command in acknowledged)
     if shown >= SHOWN and not history.reads:
         yield Anomaly(Kind.STUCK, "the load", f"none of {shown} commands that show something was read back")
+    reads = {read.get("of") for read in history.reads}
+    for command in acknowledged:
+        if command.get("read_back") and command["key"] not in reads:
+            yield Anomaly(Kind.STUCK, _where(command), "was to be read back, and what came of that is not noted")
+
+
+def probed(history: History) -> Iterator[Anomaly]:
+    """What came before under its key is answered as it was; another body under a key, and what is based on a stale
+    ETag, is refused.
+    """
+    first = {command["key"]: command["positions"] for command in history.acknowledged() if "key" in command}
+    for probe in history.probes:
+        where, status, answer = f"{_where(probe)}, {probe['how']}", probe["status"], probe["answer"]
+        expected, kind = RIGHTLY[probe["how"]]
+        if probe.get("given_up"):
+            yield Anomaly(Kind.STUCK, where, f"was never answered: {how_often(probe['statuses'])}")
+        elif status == 202 and status != expected:
+            yield Anomaly(Kind.ACCEPTED, where, f"was acknowledged with {answer.get('positions')}, not refused")
+        elif (status, _named(answer)) != (expected, kind):
+            was = Kind.FAILED if status == 500 else Kind.REFUSED
+            yield Anomaly(was, where, f"was answered {status} {_named(answer)}: {answer.get('detail', '')}"[:400])
+        elif probe["how"] == "again" and answer.get("positions") != first[probe["of"]]:
+            what = f"was answered with {answer.get('positions')}, and with {first[probe['of']]} before"
+            yield Anomaly(Kind.MISTOLD, where, what)
 
 
 def refused(history: History) -> Iterator[Anomaly]:
@@ -109,7 +139,12 @@ class _Told:
 
 
 def _kind(command: Line) -> str:
-    return str(command["refusal"].get("type", "")).rpartition("/")[2]
+    return _named(command["refusal"])
+
+
+def _named(answer: Line) -> str:
+    """The kind of a problem; nothing where it is none."""
+    return str(answer.get("type", "")).rpartition("/")[2]
 
 
 def _names(command: Line) -> set[str]:

@@ -1,4 +1,4 @@
-"""What metrics holds and shows is what the facts give."""
+"""What metrics holds is what the facts give."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -8,11 +8,13 @@ from tests.faults.history import COULD_NOT_PLANT, History, Line
 from tests.faults.recompute import Figures, community_figures, days_of, innovation_figures, named
 from tests.faults.records import filled, kept
 
+IN_A_LETTER = ("key", "value", "headers")
+
 
 def folded(history: History) -> Iterator[Anomaly]:
     """Every fact is in exactly one record, once, a merge in those of both; and nothing else is."""
     times = Counter(position for record in history.records for position in record["positions"])
-    expected = {position_of(fact): _is_of_both(fact) + 1 for fact in _facts(history)}
+    expected = {position_of(fact): _is_of_both(fact) + 1 for fact in facts_of(history)}
     for position, count in sorted(expected.items()):
         if times[position] < count:
             yield Anomaly(Kind.UNSEEN, position, f"is in {times[position] or 'no'} record")
@@ -25,7 +27,7 @@ def folded(history: History) -> Iterator[Anomaly]:
 
 def seen(history: History) -> Iterator[Anomaly]:
     heads = {line["stream"]: line for line in history.heads}
-    for stream, versions in versions_of(_facts(history)).items():
+    for stream, versions in versions_of(facts_of(history)).items():
         head = heads.get(stream, {"head": 0, "missing": []})
         gaps = sorted(set(range(1, versions[-1])) - set(versions))
         if (head["head"], head["missing"]) != (versions[-1], gaps):
@@ -36,7 +38,7 @@ def seen(history: History) -> Iterator[Anomaly]:
 def kept_as_said(history: History) -> Iterator[Anomaly]:
     """The records say what their facts say."""
     of_scope: defaultdict[str, list[Line]] = defaultdict(list)
-    for line in _facts(history):
+    for line in facts_of(history):
         of_scope[line["stream"].partition("/")[2]].append(line)
     for record in history.records:
         if "seen" in record and record["seen"] != (last := _last(record["positions"])):
@@ -54,7 +56,7 @@ def kept_as_said(history: History) -> Iterator[Anomaly]:
 def counted(history: History) -> Iterator[Anomaly]:
     """The figures at each day are those that the facts give, counted once more."""
     facts: defaultdict[str, list[Line]] = defaultdict(list)
-    for line in _facts(history):
+    for line in facts_of(history):
         facts[line["stream"].partition("/")[2]].append(line)
     sums: defaultdict[str, list[Line]] = defaultdict(list)
     for line in history.sums:
@@ -69,34 +71,16 @@ def counted(history: History) -> Iterator[Anomaly]:
                 break  # the days after it are as wrong
 
 
-def read(history: History) -> Iterator[Anomaly]:
-    """A read with `Praxis-After` shows what it builds on, or is told to come again (503), or not answered; but
-    at last it is shown.
-    """
-    for read in history.reads:
-        after = f"after {', '.join(read['after'])}"
-        match read["status"]:
-            case 200 if not read["fresh"]:
-                yield Anomaly(
-                    Kind.STALE, read["path"], f"{after} it should show {read['shows']}, it shows {read['found']}"
-                )
-            case 404:
-                yield Anomaly(Kind.STALE, read["path"], f"{after} it was not there")
-            case 503 | None if read.get("given_up"):
-                yield Anomaly(Kind.STUCK, read["path"], f"{after} it was never shown, in {read['tries']} tries")
-            case 200 | 503 | None:
-                pass
-            case status:
-                yield Anomaly(Kind.FAILED, read["path"], f"{after} it was answered {status}")
-
-
 def buried(history: History) -> Iterator[Anomaly]:
-    """What is no fact is a dead letter, and nothing else is."""
+    """What is no fact is a dead letter, as it was but for what is said to be left out, and nothing else is."""
     dead = {_where(line): line for line in history.dead}
     no_facts = {_where(line): line for line in history.planted if not line["is_fact"]}
     for place, line in no_facts.items():
         if place not in dead:
             yield Anomaly(Kind.LOST, f"{place}", f"{line['what']} did not become a dead letter")
+        elif unlike := [name for name in IN_A_LETTER if _is_unlike(name, line, dead[place])]:
+            what = f"the dead letter of {line['what']} is not as it was: {', '.join(unlike)}"
+            yield Anomaly(Kind.LOST, f"{place}", what)
     if any(line["what"] == COULD_NOT_PLANT for line in history.nemesis):
         return  # what was sent may be there, and where is not known
     for place, line in dead.items():
@@ -104,11 +88,17 @@ def buried(history: History) -> Iterator[Anomaly]:
             yield Anomaly(Kind.PHANTOM, f"{place}", f"became a dead letter: {line['reason']}")
 
 
+def _is_unlike(name: str, planted: Line, dead: Line) -> bool:
+    """Earlier releases noted the places only."""
+    is_noted = name in planted and name in dead
+    return is_noted and name not in dead["left_out"].split(", ") and planted[name] != dead[name]
+
+
 def _where(line: Line) -> tuple[str, int, int]:
     return line["topic"], line["partition"], line["offset"]
 
 
-def _facts(history: History) -> list[Line]:
+def facts_of(history: History) -> list[Line]:
     """What metrics must have folded: the services' facts, and those that the suite planted."""
     planted = {position_of(line): line for line in history.planted if line["is_fact"]}
     on_record = {position_of(event) for event in history.events}
