@@ -8,6 +8,7 @@ import argparse
 import asyncio
 import sys
 import tempfile
+import textwrap
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -60,12 +61,30 @@ def _some(number: str) -> int:
     return int(number)
 
 
+class WholeNames(argparse.HelpFormatter):
+    """Breaks no line at a hyphen: what is shown can be copied."""
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return textwrap.wrap(text, width, break_on_hyphens=False)
+
+
 def main(arguments: Sequence[str]) -> int:
-    parser = argparse.ArgumentParser(prog="python -m tests.faults")
-    parser.add_argument("names", nargs="*", type=_fault, metavar="NAME", help=", ".join(FAULTS))
-    parser.add_argument("--seeds", type=_some, default=20)
-    parser.add_argument("--first", type=int, default=0, help="the first seed")
-    parser.add_argument("--histories", type=Path, help="where they are kept; a folder of their own if left out")
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.faults",
+        formatter_class=WholeNames,
+        description="Write commands by the public door while something is done to the system, and check what came of "
+        "them: real processes, real engines, half a minute to some minutes for each run.",
+        epilog="docs/reference/faults.md says what each fault does and what is reported. It fails where something was "
+        "wrong, or less was struck than was to be.",
+    )
+    words = f"the faults, all of them if left out: {', '.join(FAULTS)}"
+    parser.add_argument("names", nargs="*", type=_fault, metavar="NAME", help=words)
+    words = "how many runs of each, with following seeds (default: %(default)s)"
+    parser.add_argument("--seeds", type=_some, default=20, metavar="COUNT", help=words)
+    words = "the seed of the first of them (default: %(default)s)"
+    parser.add_argument("--first", type=int, default=0, metavar="SEED", help=words)
+    words = "where the histories are kept (default: a new folder, which is named at the end)"
+    parser.add_argument("--histories", type=Path, metavar="FOLDER", help=words)
     given = parser.parse_args(arguments)
     folder = given.histories or Path(tempfile.mkdtemp(prefix="praxis-histories-"))
     kinds = [FAULTS[name] for name in given.names or FAULTS]

@@ -94,6 +94,22 @@ def test_without_a_terminal_no_heading_breaks(
     assert "Longest to catch up" in headings
 
 
+def test_its_help_says_what_it_does_and_what_holds_if_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as end:
+        long_version.main(["--help"])
+    assert end.value.code == 0
+    said = " ".join(capsys.readouterr().out.split())
+    for words in (
+        *FAULTS,
+        "by the public door",
+        "default: 20",
+        "default: 0",
+        "default: a new folder",
+        "docs/reference/faults.md",
+    ):
+        assert words in said
+
+
 def test_a_mistake_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as end:
         sabotage.main(["no-comparison", "nosuch"])
