@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.anomaly import Kind
 from tests.faults.check import check, main
-from tests.faults.checks.answering import SHOWN
+from tests.faults.checks.answering import EDITING, SHOWN
 from tests.faults.checks.showing import is_fresh
 from tests.faults.commands import fact
 from tests.faults.history import LOAD_BEGAN, History, Line, as_it_is, digest
@@ -386,6 +386,11 @@ def _nobody_reads(history: History) -> None:
     history.commands += [{**showing, "call": {**showing["call"], "shows": shows}}] * SHOWN
 
 
+def _nothing_is_sent_besides(history: History) -> None:
+    editing = _command([], "acknowledged", [])
+    history.commands += [{**editing, "call": {**editing["call"], "edits": "/v1/x"}}] * EDITING
+
+
 def _carried_as_another_type(history: History) -> None:
     history.kafka[0]["type"] = "praxis.community-closed.v1"
 
@@ -655,6 +660,7 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_never_answered, Kind.STUCK),
         (_nobody_was_answered, Kind.STUCK),
         (_nobody_reads, Kind.STUCK),
+        (_nothing_is_sent_besides, Kind.STUCK),
         (_carried_as_another_type, Kind.PHANTOM),
         (_carried_with_another_body, Kind.PHANTOM),
         (_buried_without_need, Kind.PHANTOM),

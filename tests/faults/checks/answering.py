@@ -9,6 +9,8 @@ from tests.faults.recompute import named
 
 SHOWN = 50
 """Of so many commands that show something, some are read back, whatever the seed."""
+EDITING = 50
+"""With so many commands that edit what their client alone does, something is sent besides."""
 RIGHTLY = {
     "again": (202, ""),
     "another body": (422, "key-reused"),
@@ -41,6 +43,9 @@ def probed(history: History) -> Iterator[Anomaly]:
     """What came before under its key is answered as it was; another body under a key, and what is based on a stale
     ETag, is refused.
     """
+    editing = sum(bool(command["call"].get("edits")) for command in history.acknowledged())
+    if editing >= EDITING and not history.probes:
+        yield Anomaly(Kind.STUCK, "the load", f"beside {editing} commands that edit something, nothing was sent")
     first = {command["key"]: command["positions"] for command in history.acknowledged() if "key" in command}
     for probe in history.probes:
         where, status, answer = f"{_where(probe)}, {probe['how']}", probe["status"], probe["answer"]
