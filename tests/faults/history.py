@@ -128,6 +128,7 @@ def as_it_is(key: bytes | None, value: bytes | None, headers: Iterable[tuple[str
     return {
         "key": (key or b"").decode(errors="replace"),
         "value": hashlib.sha256(value or b"").hexdigest()[:16],
+        "bytes": len(value or b""),
         "headers": [[name, held.decode(errors="replace")] for name, held in headers if held is not None],
     }
 

@@ -444,6 +444,7 @@ def test_what_is_wrong_with_a_view_is_found(of: int, changed: Line, kind: Kind) 
 
 LETTER = {"topic": "membership.events", "partition": 0, "offset": 9, "reason": "no JSON", "left_out": ""}
 HELD = as_it_is(b"k", b"{", [("ce_id", b"1"), ("null", None)])
+LEFT_OUT = {**as_it_is(b"k", b"", [("ce_id", b"1")]), "left_out": "value"}
 
 
 def _letters(planted: Line, dead: Line) -> Callable[[History], None]:
@@ -456,7 +457,7 @@ def _letters(planted: Line, dead: Line) -> Callable[[History], None]:
 
 
 @pytest.mark.parametrize(
-    ("planted", "dead"), [(HELD, HELD), ({}, HELD), (HELD, {}), (HELD, {**HELD, "value": "", "left_out": "value"})]
+    ("planted", "dead"), [(HELD, HELD), ({}, HELD), (HELD, {}), ({**HELD, "bytes": 10**6}, LEFT_OUT)]
 )
 def test_a_letter_is_what_was_planted_but_for_what_is_left_out_as_far_as_that_is_noted(
     planted: Line, dead: Line
@@ -667,6 +668,7 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_letters(HELD, {**HELD, "key": ""}), Kind.LOST),
         (_letters(HELD, {**HELD, "value": ""}), Kind.LOST),
         (_letters(HELD, {**HELD, "headers": []}), Kind.LOST),
+        (_letters(HELD, LEFT_OUT), Kind.LOST),
     ],
 )
 def test_what_is_wrong_is_called_by_its_name(wrong: Callable[[History], None], kind: Kind) -> None:
