@@ -20,6 +20,7 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     writing.truly_told,
     writing.numbered,
     writing.in_time,
+    writing.apart,
     writing.passed_on,
     forgetting.forgotten,
     forgetting.remembered,

@@ -182,13 +182,13 @@ class Load:
             return
         if call.edits and "version" in line:
             client.versions[call.edits] = line["version"]
+        if call.shows:
+            self._read_back(client, call, line)
+        client.written.append(line["positions"])
         if rng.random() < AGAIN:
             await self._probe("again", call, line["key"], of=line["key"])
         if rng.random() < OTHERWISE and (body := otherwise(call.body)) is not None:
             await self._probe("another body", replace(call, body=body), line["key"], of=line["key"])
-        if call.shows:
-            self._read_back(client, call, line)
-        client.written.append(line["positions"])
 
     def _read_back(self, client: Client, call: Call, line: Line) -> None:
         """Some of them: what the client wrote before is to be there, too."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.faults.recompute import (
     FOR_EVER,
+    Figures,
     Person,
     community_figures,
     convenings_in,
@@ -28,9 +29,10 @@ OF_COMMUNITY = (
     *("convenings-cancelled", "completions", "responses"),
 )
 RESTING_ON_ATTENDANCE = ("participants", "attendances", "first-recorded")
-OF_NETWORK = ("distinct-members", "distinct-participants", "convenings-held", "attendances")
-
-
+CAME = ("attendances", "first-recorded", "walk-ins")
+"""Of one convening."""
+OF_NETWORK = ("convenings-held", "attendances")
+"""Added up over the communities."""
 PLACES = {"community": "/v1/communities", "innovation": "/v1/innovations"}
 NETWORK = "/v1/network"
 BEGUN_BY = ("community-founded", "innovation-registered")
@@ -38,10 +40,13 @@ BEGUN_BY = ("community-founded", "innovation-registered")
 
 def views_of(facts: Sequence[dict[str, Any]]) -> dict[str, str]:
     """The views of what these facts began, each with the key of its streams; the network's has none, all is in it."""
-    keys = [line["stream"].partition("/")[2] for line in in_order(facts) if named(line) in BEGUN_BY]
-    return {f"{PLACES[kind]}/{id}": f"{kind}.{id}" for kind, _, id in (key.partition(".") for key in keys)} | {
-        NETWORK: ""
-    }
+    views = {}
+    for line in in_order(facts):
+        if named(line) in BEGUN_BY:
+            key = line["stream"].partition("/")[2]
+            kind, _, id = key.partition(".")
+            views[f"{PLACES[kind]}/{id}"] = key
+    return {**views, NETWORK: ""}
 
 
 def figures_in(view: Mapping[str, Any]) -> Shown:
@@ -50,10 +55,8 @@ def figures_in(view: Mapping[str, Any]) -> Shown:
     if "communities" in view:
         shown["communities"] = view["communities"]
     for one in view.get("convenings", ()):
-        shown |= {
-            f"{one['convening_id']}: state": one["state"],
-            **dict(_said(f"{one['convening_id']}: ", one["figures"])),
-        }
+        place = f"{one['convening_id']}: "
+        shown |= {f"{place}state": one["state"], **dict(_said(place, one["figures"]))}
     for form in view.get("feedback", ()):
         responses = [one for one in form["figures"] if one["measure"] == "responses"]
         shown |= dict(_said(f"{form['form_id']}: ", responses))
@@ -82,10 +85,8 @@ def community(facts: Sequence[dict[str, Any]], day: str) -> Shown:
     if held and not any(convenings[id].get("taken") for _, id in held):
         shown |= dict.fromkeys(RESTING_ON_ATTENDANCE)
     for id, one in convenings.items():
-        is_cancelled = one.get("cancelled", FOR_EVER) <= day
-        shown[f"{id}: state"] = (
-            "held" if one.get("held", FOR_EVER) <= day else "cancelled" if is_cancelled else "scheduled"
-        )
+        states = [state for state in ("held", "cancelled") if one.get(state, FOR_EVER) <= day]
+        shown[f"{id}: state"] = states[0] if states else "scheduled"
     kept = _retention(sorted(held), convenings, one_each(people_in(facts)))
     for _, id in held:
         key, taken = f"convening={id}", convenings[id].get("taken")
@@ -95,16 +96,18 @@ def community(facts: Sequence[dict[str, Any]], day: str) -> Shown:
         shown |= {f"{id}: {measure}": value for measure, value in {**figures, "retention": kept[id]}.items()}
     for line in facts:
         if named(line) == "feedback-form-opened" and line["data"]["opened_on"] <= day:
-            form = line["data"]["form_id"]
-            shown[f"{form}: responses"] = counted.get(("responses", f"form={form}"), 0)
-            answers = {key: value for (measure, key), value in counted.items() if measure == "answers"}
-            for question in (f"{form}/{asked['question_id']}" for asked in line["data"]["questions"]):
-                given = {key: value for key, value in answers.items() if key.partition("=")[0] == question}
-                shown |= {**given, question: sum(given.values())}
+            shown |= _answers(line["data"], counted)
     return _without_zeros(shown)
 
 
-CAME = ("attendances", "first-recorded", "walk-ins")
+def _answers(form: Mapping[str, Any], counted: Figures) -> Shown:
+    """How often each question of a form was answered, and with what."""
+    shown: Shown = {f"{form['form_id']}: responses": counted.get(("responses", f"form={form['form_id']}"), 0)}
+    answers = {key: value for (measure, key), value in counted.items() if measure == "answers"}
+    for question in (f"{form['form_id']}/{asked['question_id']}" for asked in form["questions"]):
+        given = {key: value for key, value in answers.items() if key.partition("=")[0] == question}
+        shown |= {**given, question: sum(given.values())}
+    return shown
 
 
 def _retention(
@@ -140,7 +143,7 @@ def network(facts: Sequence[dict[str, Any]], day: str) -> Shown:
         if is_of_community:
             of_community.setdefault(community, []).append(line)
     into = {line["data"]["person_id"]: line["data"]["into_id"] for line in facts if named(line) == "person-merged"}
-    members, participants, shown = set[str](), set[str](), dict.fromkeys(("communities", *OF_NETWORK[2:]), 0)
+    members, participants, shown = set[str](), set[str](), dict.fromkeys(("communities", *OF_NETWORK), 0)
     for lines in of_community.values():
         people = people_in(lines)
         members |= {going_on(id, into) for id, one in people.items() if _is_member(one, day)}
@@ -149,7 +152,7 @@ def network(facts: Sequence[dict[str, Any]], day: str) -> Shown:
         if any(named(line) == "community-founded" for line in lines):
             counted = community_figures(lines, day)
             shown["communities"] += 1
-            for measure in OF_NETWORK[2:]:
+            for measure in OF_NETWORK:
                 shown[measure] += counted.get((measure, ""), 0)
     return _without_zeros({**shown, "distinct-members": len(members), "distinct-participants": len(participants)})
 

@@ -88,17 +88,17 @@ def viewed(history: History) -> Iterator[Anomaly]:
     """
     if "views" in history.lacking:
         return
-    facts, views = facts_of(history), [view for view in history.views if not view.get("is_before")]
+    facts, keys = facts_of(history), shown.views_of(history.events)
+    views = [view for view in history.views if not view.get("is_before") and view["path"] in keys]
     before = {view["as_at"]: view["figures"] for view in history.views if view.get("is_before")}
-    keys = shown.views_of(history.events)
     for view in views:
-        where, key = f"{view['path']} at {view['as_at']}", keys.get(view["path"], "")
+        where, key = f"{view['path']} at {view['as_at']}", keys[view["path"]]
         if view["status"] != 200:
             yield Anomaly(Kind.STUCK, where, f"was answered {view['status']} when all was quiet")
             return
         about = [line for line in facts if key in ("", line["stream"].partition("/")[2])]
         expected = EXPECTED[key.partition(".")[0]](about, view["as_at"])
-        found = view["figures"] if key else _without(view["figures"], before[view["as_at"]])
+        found = view["figures"] if key else _without(view["figures"], before.get(view["as_at"], {}))
         places = [
             place for place in sorted(expected.keys() | found.keys()) if expected.get(place, 0) != found.get(place, 0)
         ]

@@ -108,9 +108,7 @@ def accounted_for(history: History) -> Iterator[Anomaly]:
 
 
 def in_time(history: History) -> Iterator[Anomaly]:
-    """What was acknowledged before something else was sent comes before it in every stream; no fact of a stream was
-    recorded earlier than the one before it, and no two have the same id.
-    """
+    """What was acknowledged before something else was sent comes before it in every stream."""
     told: defaultdict[str, list[tuple[Line, list[int]]]] = defaultdict(list)
     for command in history.acknowledged():
         of_stream: defaultdict[str, list[int]] = defaultdict(list)
@@ -121,16 +119,6 @@ def in_time(history: History) -> Iterator[Anomaly]:
             told[stream].append((command, versions))
     for stream, commands in told.items():
         yield from _in_turn(stream, [one for one in commands if {"began", "ended"} <= one[0].keys()])
-    last: dict[str, Line] = {}
-    by_id: dict[str, Line] = {}
-    for event in in_order(history.events):
-        before, twin = last.get(event["stream"], {}), by_id.setdefault(event["id"], event)
-        if event.get("recorded_at", "Z") < before.get("recorded_at", ""):
-            what = f"was recorded at {event['recorded_at']}, and the one before it at {before['recorded_at']}"
-            yield Anomaly(Kind.REORDERED, position_of(event), what)
-        if twin is not event:
-            yield Anomaly(Kind.DUPLICATE, position_of(event), f"has the id of {position_of(twin)}: {event['id']}")
-        last[event["stream"]] = event
 
 
 def _in_turn(stream: str, commands: list[tuple[Line, list[int]]]) -> Iterator[Anomaly]:
@@ -142,6 +130,20 @@ def _in_turn(stream: str, commands: list[tuple[Line, list[int]]]) -> Iterator[An
         if min(versions) < highest:
             what = f"{min(versions)} was sent after {highest} had been acknowledged"
             yield Anomaly(Kind.REORDERED, stream, what)
+
+
+def apart(history: History) -> Iterator[Anomaly]:
+    """No two facts have the same id, and none of a stream was recorded earlier than the one before it."""
+    last: dict[str, Line] = {}
+    by_id: dict[str, Line] = {}
+    for event in in_order(history.events):
+        before, twin = last.get(event["stream"], {}), by_id.setdefault(event["id"], event)
+        if event.get("recorded_at", "Z") < before.get("recorded_at", ""):
+            what = f"was recorded at {event['recorded_at']}, and the one before it at {before['recorded_at']}"
+            yield Anomaly(Kind.REORDERED, position_of(event), what)
+        if twin is not event:
+            yield Anomaly(Kind.DUPLICATE, position_of(event), f"has the id of {position_of(twin)}: {event['id']}")
+        last[event["stream"]] = event
 
 
 def numbered(history: History) -> Iterator[Anomaly]:
