@@ -276,9 +276,14 @@ async def _copy(arena: Arena, producer: AIOKafkaProducer) -> None:
                 line = {"stream": None, "topic": topic, "is_fact": False, "what": "a copy in the wrong partition"}
                 held = as_it_is(record.key, record.value, record.headers)
                 arena.history.planted.append({**line, **held, "partition": wrong} | _at(sent))
-            arena.history.note("copied", topic=topic, partition=place.partition)
+            of = [f"{headers['ce_subject']}@{headers['ce_sequence']}" for headers in map(_read, chosen)]
+            arena.history.note("copied", topic=topic, partition=place.partition, of=of)
     finally:
         await consumer.stop()
+
+
+def _read(record: Any) -> dict[str, str]:
+    return {name: (value or b"").decode() for name, value in record.headers}
 
 
 async def _send_fact(

@@ -208,8 +208,9 @@ def test_what_kafka_took_once_is_sent_once() -> None:
         lambda history: _refused(history, "invalid record"),
         lambda history: _refused(history, "not enough replicas", None),
         lambda history: history.kafka.pop(),
+        lambda history: history.note("copied", of=[f"{COMMUNITY}@1"]),
     ],
-    ids=["killed", "a producer thrown away", "among others", "not so often"],
+    ids=["killed", "a producer thrown away", "among others", "not so often", "copied by the suite"],
 )
 def test_what_a_failure_may_have_repeated_is_no_duplicate(failed: Callable[[History], None]) -> None:
     history = a_history()
