@@ -42,6 +42,8 @@ class Kind(StrEnum):
     """Answered with an unexpected error, as 500 is, where nothing was to fail."""
     KEPT = "not forgotten"
     """Something is left of somebody who was erased."""
+    DIED = "died"
+    """A process ended by itself that nobody had struck."""
     GROWN = "grown"
     """A process took more memory than it may."""
     STUCK = "stuck"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from tests.faults.anomaly import Anomaly, Kind
-from tests.faults.checks import answering, bearing, beginning, folding, forgetting, relaying, showing, writing
+from tests.faults.checks import answering, bearing, beginning, folding, forgetting, living, relaying, showing, writing
 from tests.faults.history import ABOUT, BROKE_OFF, History
 
 CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
@@ -41,6 +41,7 @@ CHECKS: Sequence[Callable[[History], Iterator[Anomaly]]] = (
     bearing.kept_small,
     bearing.stopped,
     bearing.explained,
+    living.lived,
 )
 
 
