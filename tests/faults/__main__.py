@@ -138,8 +138,9 @@ def _strike(grounds: Grounds, fault: Fault, folder: Path) -> Result:
         if not isinstance(problem, NotAnswered):  # which says all by itself
             console.print_exception()
         result = broke_off(fault, of_its_own, problem)
+    of = f" ({', '.join(fault.of)})" if fault.of else ""
     console.print(
-        f"{fault.name} {fault.seed}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "
+        f"{fault.name} {fault.seed}{of}: {result.acknowledged} acknowledged, {len(result.anomalies)} anomalies, "
         f"at most {result.longest_without_progress:.1f} s without progress, {result.missed} strikes missed, "
         f"caught up after {result.caught_up_after:.1f} s"
     )

@@ -117,6 +117,15 @@ def test_a_mistake_that_nobody_knows_is_refused(capsys: pytest.CaptureFixture[st
     assert "no mistake is called 'nosuch'" in " ".join(capsys.readouterr().err.split())
 
 
+def test_where_a_seed_strikes_a_part_it_is_told_which(
+    runs: list[Result | BaseException], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runs += [a_result(3)]
+    assert long_version.main(["kill-at-points", "--seeds", "1", "--first", "3", "--histories", str(tmp_path)]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "kill-at-points 3 (convenings at relay.deleted, metrics at sink.folded, convenings at sink.folded):" in said
+
+
 def test_a_run_that_breaks_off_is_wrong_and_says_why(
     runs: list[Result | BaseException], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

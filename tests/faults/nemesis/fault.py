@@ -1,7 +1,7 @@
 """What a fault is, and the one that disturbs nothing."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 from tests.faults.arena import Arena
@@ -15,6 +15,8 @@ class Fault:
     services: Mapping[str, int] = {}
     """How many of a service run at first, where it is not one."""
     layout = Layout()
+    of: Sequence[str] = ()
+    """What this seed strikes, where it is a part of all that is struck with others."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed

@@ -56,12 +56,13 @@ class Mixture(Fault):
         super().__init__(seed)
         drawn = list(combinations(GROUPS, TOGETHER))[seed % 10]
         rng = random.Random(f"{self.name}/{seed}")
-        self.of = [rng.choice(group)(seed) for group in drawn]
+        self._faults = [rng.choice(group)(seed) for group in drawn]
+        self.of = [fault.name for fault in self._faults]
         self.services = {
-            service: max(fault.services.get(service, 1) for fault in self.of)
-            for service in {service for fault in self.of for service in fault.services}
+            service: max(fault.services.get(service, 1) for fault in self._faults)
+            for service in {service for fault in self._faults for service in fault.services}
         }
 
     async def strike(self, arena: Arena) -> None:
-        arena.history.note("mixed", of=[fault.name for fault in self.of])
-        await asyncio.gather(*(fault.strike(arena) for fault in self.of))
+        arena.history.note("mixed", of=self.of)
+        await asyncio.gather(*(fault.strike(arena) for fault in self._faults))

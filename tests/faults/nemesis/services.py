@@ -25,9 +25,13 @@ class KillAtPoints(Fault):
         *(("metrics", point) for point in RELAY),
     )
 
+    def __init__(self, seed: int) -> None:
+        super().__init__(seed)
+        self._struck = [self.PLACES[(3 * seed + number) % len(self.PLACES)] for number in range(self.strikes)]
+        self.of = [f"{service} at {point}" for service, point in self._struck]
+
     async def strike(self, arena: Arena) -> None:
-        for number in range(self.strikes):
-            service, point = self.PLACES[(3 * self.seed + number) % len(self.PLACES)]
+        for service, point in self._struck:
             await arena.kill(service)
             relays_letters = service == "metrics" and point in RELAY
             times = 1 if relays_letters else arena.rng.randint(1, 3 if point.endswith("hinting") else 10)
