@@ -19,7 +19,7 @@ ENVIRONMENT = {
     "PRAXIS_PARTITIONS": str(PARTITIONS),
     "PRAXIS_DEAD_LETTERS_AT_LEAST": "10000",
 }
-REPLICAS = {"membership": 2, "metrics": 4}
+REPLICAS = {"membership": 2, "convenings": 2, "metrics": 4}
 DISKS = {"kafka": ("kafka/data", 200_000_000), "mongo": ("mongo", 500_000_000)}
 """Where an engine has its data, and how many bytes are more than enough for a run."""
 

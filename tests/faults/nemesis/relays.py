@@ -24,32 +24,43 @@ class TwoRelays(Fault):
     services: Mapping[str, int] = {"membership": 2}
 
     async def strike(self, arena: Arena) -> None:
+        ((service, _),) = self.services.items()
         if self.seed % 2:
-            await self._overtaken(arena)
+            await self._overtaken(arena, service)
         for _ in range(6):
             await asyncio.sleep(arena.rng.uniform(0.5, 1.5))
-            arena.history.note("lease taken away", name="membership")
-            with suppress(PyMongoError):
-                await arena.client["membership"].leases.delete_one({"_id": "relay"})
+            arena.history.note("lease taken away", name=service)
+            await _take_lease_away(arena, service)
 
-    async def _overtaken(self, arena: Arena) -> None:
+    async def _overtaken(self, arena: Arena, service: str) -> None:
         """Whoever holds the lease sleeps in the middle of relaying, and wakes when the other has relayed."""
         point = arena.rng.choice(RELAY[:2])
-        for name in ("membership", "membership-2"):
+        names = (service, f"{service}-2")
+        for name in names:
             await arena.kill(name)
             # it may sleep before it is ready
             await arena.start(name, fail=f"{point}:stop@{arena.rng.randint(3, 20)}", wait=False)
-        names = ("membership", "membership-2")
-        frozen = [asyncio.create_task(arena.until_frozen(name, within=15)) for name in names]
+        frozen = [asyncio.create_task(arena.until_frozen(name, within=30)) for name in names]
         await asyncio.wait(frozen, return_when=asyncio.FIRST_COMPLETED)
-        with suppress(PyMongoError):
-            await arena.client["membership"].leases.delete_one({"_id": "relay"})
+        await _take_lease_away(arena, service)
         await asyncio.sleep(4)  # the other takes it within two seconds, and sleeps after its own count
         for name in names:
             await arena.thaw(name)
         await asyncio.gather(*frozen)
         for name in names:
             await arena.thaw(name)
+
+
+class TwoRelaysOfConvenings(TwoRelays):
+    """The same of convenings, which relays what people come to be known by, too."""
+
+    name = "two-relays-of-convenings"
+    services: Mapping[str, int] = {"convenings": 2}
+
+
+async def _take_lease_away(arena: Arena, service: str) -> None:
+    with suppress(PyMongoError):
+        await arena.client[service].leases.delete_one({"_id": "relay"})
 
 
 class OnePartitionRefused(Fault):

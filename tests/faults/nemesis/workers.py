@@ -1,11 +1,11 @@
-"""Faults of the workers of metrics: they sleep, join and leave."""
+"""Faults of the workers of metrics, and of convenings' followers: they sleep, join and leave."""
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from tests.faults.arena import Arena
-from tests.faults.ground import SESSION_S
+from tests.faults.ground import REPLICAS, SESSION_S
 from tests.faults.nemesis.fault import Fault
 
 ENOUGH, LONGEST_S = 200, 15
@@ -17,10 +17,12 @@ class PausedWorker(Fault):
 
     name = "paused-worker"
     services: Mapping[str, int] = {"metrics": 2}
+    points: Sequence[str | None] = ("worker.polled", "sink.folded", None)
 
     async def strike(self, arena: Arena) -> None:
-        victim = arena.rng.choice(["metrics", "metrics-2"])
-        point = ("worker.polled", "sink.folded", None)[self.seed % 3]
+        ((service, _),) = self.services.items()
+        victim = arena.rng.choice([service, f"{service}-2"])
+        point = self.points[self.seed % len(self.points)]
         if point:
             await arena.stop(victim)
             await arena.start(victim, fail=f"{point}:stop@{arena.rng.randint(5, 25)}")
@@ -31,6 +33,14 @@ class PausedWorker(Fault):
         await asyncio.sleep(SESSION_S + 3)
         await arena.thaw(victim)
         await asyncio.sleep(3)
+
+
+class PausedFollower(PausedWorker):
+    """The same of convenings: before it commits what membership has published, or anywhere."""
+
+    name = "paused-follower"
+    services: Mapping[str, int] = {"convenings": 2}
+    points = ("sink.folded", None)
 
 
 class OnlyAnotherTopic(Fault):
@@ -72,9 +82,10 @@ class JoinAndLeave(Fault):
     """Every two seconds a metrics worker joins, leaves or is killed: one to four of them."""
 
     name = "join-and-leave"
+    service = "metrics"
 
     async def strike(self, arena: Arena) -> None:
-        names = ["metrics", "metrics-2", "metrics-3", "metrics-4"]
+        names = [self.service, *(f"{self.service}-{number}" for number in range(2, REPLICAS[self.service] + 1))]
         for _ in range(10):
             running = [name for name in names if arena.runs(name)]
             name = arena.rng.choice(names)
@@ -83,3 +94,10 @@ class JoinAndLeave(Fault):
             elif len(running) > 1:
                 await (arena.kill if arena.rng.random() < 0.4 else arena.stop)(name)
             await asyncio.sleep(2)
+
+
+class FollowersJoinAndLeave(JoinAndLeave):
+    """The same of convenings: one or two of them."""
+
+    name = "followers-join-and-leave"
+    service = "convenings"
