@@ -1,4 +1,4 @@
-"""A manner of doors to MongoDB: answers to commits are lost, or the commits themselves."""
+"""Manners of doors to MongoDB: commits are late, or lost, or their answers are."""
 
 import asyncio
 import struct
@@ -14,7 +14,42 @@ BODY = 21
 """Where the command begins: after the header, the flags and the section's kind."""
 
 
-class CommitsCutOff(Manner):
+class _Commits(Manner):
+    """Of transactions that store into one collection."""
+
+    def __init__(self, place: str | None) -> None:
+        """`place` is `database.collection`; None where it may be any."""
+        self._place = place
+        self._storing: set[bytes] = set()
+        """The sessions whose transaction does."""
+
+    def _committing(self, message: bytes) -> bytes | None:
+        """The session of which this is such a commit."""
+        command = _command(message)
+        if "lsid" not in command:
+            return None
+        session = bytes(command["lsid"]["id"])
+        if command.get("startTransaction"):
+            self._storing.discard(session)
+        if self._place in (None, *(f"{command['$db']}.{command.get(how)}" for how in ("insert", "update"))):
+            self._storing.add(session)
+        return session if "commitTransaction" in command and session in self._storing else None
+
+
+class CommitsLate(_Commits):
+    """Each of these commits comes to the server so many seconds later."""
+
+    def __init__(self, seconds: float, place: str | None = None) -> None:
+        super().__init__(place)
+        self._seconds = seconds
+
+    async def asked(self, talk: Talk, message: bytes) -> bytes | None:
+        if self._committing(message):
+            await asyncio.sleep(self._seconds)
+        return message
+
+
+class CommitsCutOff(_Commits):
     """The next commit of a transaction that stores into one collection, and its repetitions, as often as is said.
 
     Whoever commits is answered nothing: its connection is cut after `held` seconds. If `carried`, the server was given
@@ -22,10 +57,8 @@ class CommitsCutOff(Manner):
     """
 
     def __init__(self, place: str, *, carried: bool, times: int, held: float = 0.0) -> None:
-        """`place` is `database.collection`."""
-        self._place, self._carried, self._left, self._held = place, carried, times, held
-        self._storing: set[bytes] = set()
-        """The sessions whose transaction does."""
+        super().__init__(place)
+        self._carried, self._left, self._held = carried, times, held
         self._session: bytes | None = None
         self.met: Future[None] = Future()
         """Done when the first has been met, before its connection is cut."""
@@ -33,15 +66,8 @@ class CommitsCutOff(Manner):
         """Done when the last has been cut off: who lets all pass before that, answers it."""
 
     async def asked(self, talk: Talk, message: bytes) -> bytes | None:
-        command = _command(message)
-        session = bytes(command["lsid"]["id"]) if "lsid" in command else None
-        if session is None:
-            return message
-        if command.get("startTransaction"):
-            self._storing.discard(session)
-        if self._place in (f"{command['$db']}.{command.get(how)}" for how in ("insert", "update")):
-            self._storing.add(session)
-        if "commitTransaction" not in command or not self._is_meant(session):
+        session = self._committing(message)
+        if session is None or self._left == 0 or session != (self._session or session):
             return message
         self._session = session
         self._left -= 1
@@ -57,13 +83,6 @@ class CommitsCutOff(Manner):
         if self in talk.noted:
             await self._cut()
         return message
-
-    def _is_meant(self, session: bytes) -> bool:
-        if self._left == 0:
-            return False
-        if self._session is not None:
-            return session == self._session
-        return session in self._storing
 
     async def _cut(self) -> None:
         held, self._held = self._held, 0.0

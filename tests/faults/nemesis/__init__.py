@@ -16,6 +16,7 @@ FAULTS: dict[str, type[Fault]] = {
         relays.TwoRelaysOfConvenings,
         engines.KafkaKilled,
         engines.Primary,
+        engines.FrozenMongo,
         engines.BothAway,
         workers.JoinAndLeave,
         workers.FollowersJoinAndLeave,

@@ -1,6 +1,7 @@
 """Faults of the engines: Kafka and MongoDB are killed, and a primary is stepped down."""
 
 import asyncio
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -8,6 +9,8 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from tests.faults.arena import Arena, engines
+from tests.faults.commits import CommitsLate
+from tests.faults.doors import Manner
 from tests.faults.ground import Layout
 from tests.faults.nemesis.fault import Fault
 
@@ -26,6 +29,8 @@ class KafkaKilled(Fault):
             await arena.start("kafka")
 
 
+TRANSACTIONS_LAST_S = 3
+"""At most, while MongoDB is frozen for longer: the sooner it is struck again."""
 HELD_BACK_S = 1.2
 """Shorter by a heartbeat than what a primary without followers waits until it steps down."""
 
@@ -78,6 +83,36 @@ async def _step_down(arena: Arena) -> None:
     async with client:
         with suppress(PyMongoError):
             await client.admin.command({"replSetStepDown": 10, "secondaryCatchUpPeriodSecs": 5})
+
+
+class FrozenMongo(Fault):
+    """MongoDB stands still for longer than a transaction may last, while commits are under way; several times over.
+
+    When it goes on, it answers them that this was too long, also some that it has carried out.
+    """
+
+    name = "frozen-mongo"
+    services: Mapping[str, int] = {"membership": 2, "convenings": 2, "metrics": 2}
+    layout = Layout(doors=True)
+    strikes = 8
+
+    async def strike(self, arena: Arena) -> None:
+        before = await _let_transactions_last(arena, TRANSACTIONS_LAST_S)
+        for _ in range(self.strikes):
+            await asyncio.sleep(arena.rng.uniform(1, 2))
+            arena.open_doors("mongo", manner=CommitsLate(1.0))
+            await asyncio.sleep(0.9)
+            await arena.freeze("mongo")  # those that are late come to it then
+            await asyncio.sleep(TRANSACTIONS_LAST_S + arena.rng.uniform(0.5, 1))
+            arena.open_doors("mongo", manner=Manner())
+            await arena.thaw("mongo")
+        await _let_transactions_last(arena, before)
+
+
+async def _let_transactions_last(arena: Arena, seconds: int) -> int:
+    """At most so long; how long it was before."""
+    answer = await arena.client.admin.command({"setParameter": 1, "transactionLifetimeLimitSeconds": seconds})
+    return int(answer["was"])
 
 
 class BothAway(Fault):
