@@ -31,6 +31,7 @@ class Arena:
     def __init__(self, ground: Ground, client: Client, load: Load, history: History, rng: random.Random) -> None:
         self.system, self.client, self.load, self.history, self.rng = ground.system, client, load, history, rng
         self.doors, self.disk = ground.doors, ground.disk
+        self.dead_letters_borne = ground.layout.dead_letters_borne
         self.since: observed.Mark
         """Where the run begins."""
         self.to_discard: list[Line] = []

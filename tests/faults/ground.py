@@ -17,7 +17,7 @@ PARTITIONS = 12
 ENVIRONMENT = {
     "PRAXIS_SESSION_TIMEOUT": f"PT{SESSION_S:.0f}S",
     "PRAXIS_PARTITIONS": str(PARTITIONS),
-    "PRAXIS_DEAD_LETTERS_AT_LEAST": "10000",
+    "PRAXIS_DEAD_LETTER_SHARE": "0",
 }
 REPLICAS = {"membership": 2, "convenings": 2, "metrics": 4}
 DISKS = {"kafka": ("kafka/data", 200_000_000), "mongo": ("mongo", 500_000_000)}
@@ -33,10 +33,13 @@ class Layout:
     """Everybody comes to the engines by doors."""
     small_disk: Literal["kafka", "mongo"] | None = None
     """This engine has its data on a small disk."""
+    dead_letters_borne: int = 10_000
+    """One more, and nobody has settled any of them: then their partition stands still."""
 
 
 @dataclass(frozen=True)
 class Ground:
+    layout: Layout
     system: System
     doors: Mapping[str, Door]
     disk: SmallDisk | None
@@ -64,11 +67,11 @@ def laid_out(layout: Layout) -> Iterator[Ground]:
             Ports.free(),
             mongo_nodes=layout.mongo_nodes,
             replicas=REPLICAS,
-            environment=ENVIRONMENT,
+            environment={**ENVIRONMENT, "PRAXIS_DEAD_LETTERS_AT_LEAST": str(layout.dead_letters_borne + 1)},
             doors=ports,
         )
         for name, door in opened.items():
             door.leads_to = system.child(name).listens[0].port
         stack.callback(system.down)
         system.up(engines_only=True)
-        yield Ground(system, opened, disk)
+        yield Ground(layout, system, opened, disk)

@@ -26,6 +26,7 @@ class Mistake:
 
 
 SINK, RELAY, WRITER = "shared/reading/sink.py", "shared/writing/relay.py", "shared/writing/writer.py"
+HAND = "shared/reading/hand.py"
 MONGO, LEDGER, IDENTITY = "shared/mongo.py", "shared/writing/ledger.py", "services/membership/domain/identity.py"
 LOSING = "LOSING = timedelta(milliseconds=100)\n"
 DECIDING = '        failpoints.reached("writer.deciding", envelope.idempotency_key)\n'
@@ -523,6 +524,44 @@ MISTAKES = (
         "what is based on a stale ETag is carried out",
         [Change(WRITER, "        if envelope.expected_version not in (None, version):\n", "        if False:\n")],
         [("nothing", 0)],
+    ),
+    Mistake(
+        "holes-passed",
+        "of a batch the first offset alone is looked at, and what comes joins a record that must wait for its turn",
+        [
+            Change(
+                SINK,
+                "        news, following = list[Record](), partition.next[topic]\n"
+                "        for record in batch:\n"
+                "            if record.offset > following:\n"
+                "                raise LeavesOut(partition.number, partition.next)\n"
+                "            if record.offset == following:\n"
+                "                news.append(record)\n"
+                "                following += 1\n"
+                "        return news\n",
+                "        following = partition.next[topic]\n"
+                "        if batch and batch[0].offset > following:\n"
+                "            raise LeavesOut(partition.number, partition.next)\n"
+                "        return [record for record in batch if record.offset >= following]\n",
+            ),
+            Change(
+                HAND,
+                "                if again:\n"
+                "                    self.drop(number)  "
+                "# it comes alone: between it and what came since, there was what was dropped\n"
+                "                batch = again.batch if again else self._next(number)\n",
+                "                batch = self._next(number)\n",
+            ),
+            Change(
+                HAND,
+                "                await asyncio.sleep(again.seconds)\n",
+                "                await asyncio.sleep(again.seconds)\n"
+                "                self.drop(number)\n"
+                "                self._waiting[number] = "
+                "{topic: list(records) for topic, records in again.batch.items()}\n",
+            ),
+        ],
+        [("standing-still", seed) for seed in range(3)],  # who waits for a turn, and what comes then, is chance
     ),
 )
 

@@ -178,6 +178,28 @@ async def _transact(arena: Arena, number: int) -> None:
         await producer.stop()
 
 
+async def break_partitions(arena: Arena) -> None:
+    """Put one broken record more on each partition than metrics bears there; returns when all stand still."""
+    lines = list[Line]()
+    producer = AIOKafkaProducer(bootstrap_servers=arena.system.kafka, acks="all")
+    try:
+        await producer.start()
+        for number in [*range(PARTITIONS)] * (arena.dead_letters_borne + 1):
+            sent = await producer.send_and_wait(TOPIC, b"{", partition=number)
+            line = {"stream": None, "is_fact": False, "what": "broken JSON, one of too many"}
+            lines.append({**line, "topic": TOPIC, "partition": number} | _at(sent))
+    finally:
+        await producer.stop()
+        arena.history.planted += lines
+        arena.to_discard += lines
+    borne, beyond = lines[:-PARTITIONS], lines[-PARTITIONS:]
+    for line in borne:
+        await _letter(arena, line)
+    for line in beyond:
+        if await arena.client["metrics"].dead_letters.find_one(_place(line)):
+            arena.history.miss("did not stand still", **_place(line))
+
+
 async def discard_in_advance(arena: Arena) -> None:
     """Plant what is no fact at versions that are still to come, and have metrics discard it: the real ones count."""
     community = f"{arena.history.about['run']}-community-{arena.rng.randint(0, 4)}"
@@ -209,14 +231,9 @@ async def discard(arena: Arena) -> None:
 
 
 async def _is_discarded(arena: Arena, line: Line) -> bool:
-    place = {name: line[name] for name in ("topic", "partition", "offset")}
-    letters = arena.client["metrics"].dead_letters
-    deadline = time.monotonic() + BURIED_WITHIN_S
-    while (letter := await letters.find_one(place)) is None:
-        if time.monotonic() > deadline:
-            arena.history.miss("no dead letter to discard", **place)
-            return False
-        await asyncio.sleep(0.02)
+    letter = await _letter(arena, line)
+    if letter is None:
+        return False
     if letter.get("discarded"):  # and the answer was lost
         return True
     url = f"{arena.system.address('metrics')}/v1/dead-letters/{letter['_id']}/discard"
@@ -233,6 +250,21 @@ async def _is_discarded(arena: Arena, line: Line) -> bool:
     except (aiohttp.ClientError, TimeoutError) as problem:
         arena.history.miss("could not discard", id=letter["_id"], reason=repr(problem))
         return False
+
+
+async def _letter(arena: Arena, line: Line) -> Line | None:
+    """The dead letter that this became, once it is there."""
+    deadline = time.monotonic() + BURIED_WITHIN_S
+    while (letter := await arena.client["metrics"].dead_letters.find_one(_place(line))) is None:
+        if time.monotonic() > deadline:
+            arena.history.miss("no dead letter to discard", **_place(line))
+            return None
+        await asyncio.sleep(0.02)
+    return letter
+
+
+def _place(line: Line) -> Line:
+    return {name: line[name] for name in ("topic", "partition", "offset")}
 
 
 async def _headers_of_last(arena: Arena, service: str, stream: str, kind: str) -> list[tuple[str, bytes]]:

@@ -20,6 +20,7 @@ FAULTS: dict[str, type[Fault]] = {
         engines.BothAway,
         workers.JoinAndLeave,
         workers.FollowersJoinAndLeave,
+        workers.StandingStill,
         topics.BadRecords,
         topics.TopicRecreated,
         topics.LogCut,

@@ -1,15 +1,23 @@
-"""Faults of the workers of metrics, and of convenings' followers: they sleep, join and leave."""
+"""Faults of the workers of metrics, and of convenings' followers: they sleep, join and leave, and stand still."""
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 
+from shared.views.builds import FIRST
 from tests.faults.arena import Arena
-from tests.faults.ground import REPLICAS, SESSION_S
+from tests.faults.commits import CommitsLate
+from tests.faults.doors import Manner
+from tests.faults.ground import REPLICAS, SESSION_S, Layout
 from tests.faults.nemesis.fault import Fault
+from tests.faults.planting import break_partitions, discard
 
+FOLDS = f"metrics.{FIRST.partitions}"
+"""What is stored with everything that is folded."""
 ENOUGH, LONGEST_S = 200, 15
 """Commands, and seconds that they may take."""
+ASSIGNED_WITHIN_S = 30.0
 
 
 class PausedWorker(Fault):
@@ -101,3 +109,39 @@ class FollowersJoinAndLeave(JoinAndLeave):
 
     name = "followers-join-and-leave"
     service = "convenings"
+
+
+class StandingStill(Fault):
+    """All partitions stand still on too many dead letters, while another worker comes and goes; then the letters are
+    discarded. Several times over.
+    """
+
+    name = "standing-still"
+    layout = Layout(doors=True, dead_letters_borne=1)
+    rounds = 3
+
+    async def strike(self, arena: Arena) -> None:
+        for _ in range(self.rounds):
+            await break_partitions(arena)
+            # it is not ready while a partition of it stands still
+            await _assigned_anew(arena, partial(arena.start, "metrics-2", wait=False))
+            await _assigned_anew(arena, partial(arena.stop, "metrics-2"))
+            # what came back is not paused, and finds no turn at once when it is tried again
+            arena.open_doors("mongo", manner=CommitsLate(0.5, FOLDS))
+            await discard(arena)
+            arena.open_doors("mongo", manner=Manner())
+
+
+async def _assigned_anew(arena: Arena, change: Callable[[], Awaitable[None]]) -> None:
+    """Change who works beside the first worker; returns once that one has partitions anew for it."""
+    before, deadline = _assignments(arena), time.monotonic() + ASSIGNED_WITHIN_S
+    await change()
+    while _assignments(arena) == before:
+        if time.monotonic() > deadline:
+            arena.history.miss("was assigned nothing anew", name="metrics")
+            return
+        await asyncio.sleep(0.05)
+
+
+def _assignments(arena: Arena) -> int:
+    return arena.system.log_file("metrics").read_text().count("partitions.assigned")

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from typing import Any
 
-from shared.views.builds import FIRST
 from tests.faults.arena import Arena
 from tests.faults.commits import CommitsCutOff
 from tests.faults.doors import Manner
 from tests.faults.ground import Layout
 from tests.faults.nemesis.fault import Fault
+from tests.faults.nemesis.workers import FOLDS
 
-PLACES = ("membership.receipts", "convenings.receipts", f"metrics.{FIRST.partitions}")
+PLACES = ("membership.receipts", "convenings.receipts", FOLDS)
 """What is stored with every command, and with everything that is folded."""
 
 
