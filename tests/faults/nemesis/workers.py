@@ -118,7 +118,7 @@ class StandingStill(Fault):
 
     name = "standing-still"
     layout = Layout(doors=True, dead_letters_borne=1)
-    rounds = 3
+    rounds = 5
 
     async def strike(self, arena: Arena) -> None:
         for _ in range(self.rounds):
