@@ -563,6 +563,19 @@ MISTAKES = (
         ],
         [("standing-still", seed) for seed in range(3)],  # who waits for a turn, and what comes then, is chance
     ),
+    Mistake(
+        "cut-short-is-known",
+        "what MongoDB was cut short in is taken for what did not come about, and for no lost race",
+        [
+            Change(
+                "shared/mongo.py",
+                "    if isinstance(problem, (MongoDriverFailed, WriteConcernError)) or _is_cut_short(problem):\n",
+                "    if isinstance(problem, MongoDriverFailed):\n",
+            ),
+            Change("shared/mongo.py", "return duplicate or lost or _is_cut_short(problem)", "return duplicate or lost"),
+        ],
+        [("frozen-mongo", seed) for seed in (3, 4, 2, 1)],  # it must be frozen while it commits
+    ),
 )
 
 
