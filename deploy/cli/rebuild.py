@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -25,6 +25,8 @@ from deploy.local.system import System
 from shared.events.fact import Stream
 from shared.mongo import connect
 
+AT_ONCE = 1_000
+"""Streams that are looked up in one request."""
 REFUSED = {
     "differences": "The figures differ, or facts are gone",
     "unseen": "The old build has seen facts that the new topics do not hold",
@@ -84,6 +86,8 @@ def rebuild(
             )
         case {"stage": "overtaken", "reason": reason}:
             raise Failure(f"The rebuild stopped: {reason}.", "nothing: what is read is what that one has left.")
+        case {"stage": "given up", "reason": reason}:
+            raise Failure(f"The rebuild stopped: {reason}.", "run it again if it is still wanted: it begins anew.")
         case {"stage": "failed", "reason": reason}:
             raise Failure(
                 f"The rebuild stopped: {reason}. What is read is as it was.",
@@ -199,25 +203,29 @@ def _require_recorded_by_nobody(unseen: dict[str, Any]) -> None:
     Raises:
         Failure: some of it is on record, so the topics do not hold all that they should.
     """
-    streams = [(Stream.parse(one["stream"]), one["versions"][0][0]) for one in unseen["streams"]]
+    streams = {Stream.parse(one["stream"]): one["versions"][0][0] for one in unseen["streams"]}
     recorded = asyncio.run(_recorded(System.from_environment().mongo, streams))
-    if recorded or unseen["count"] > len(streams):
-        shown = ", ".join(recorded[:SHOWN])
+    if recorded:
+        shown, more = ", ".join(recorded[:SHOWN]), len(recorded) - SHOWN
         raise Failure(
-            f"Of what the topics do not hold, some is on record: {shown or 'perhaps'}. It is not taken back.",
+            f"Of what the topics do not hold, some is on record: {shown}{f' and {more:,} more' if more > 0 else ''}. "
+            f"It is not taken back.",
             "let `praxis refill --new-topics` come to its end, of all topics, and run this again.",
         )
 
 
-async def _recorded(mongo: str, streams: Sequence[tuple[Stream, int]]) -> list[str]:
+async def _recorded(mongo: str, streams: Mapping[Stream, int]) -> list[str]:
     """Those of these positions that the service whose stream it is has recorded."""
     client = connect(mongo)
     try:
-        found = list[str]()
-        for stream, version in streams:
-            head = await client[PUBLISHERS[stream.topic]].streams.find_one({"_id": str(stream)})
-            if head and head["version"] >= version:
-                found.append(f"{stream}@{version}")
+        found, ids = list[str](), sorted(streams, key=str)
+        for begin in range(0, len(ids), AT_ONCE):
+            these = ids[begin : begin + AT_ONCE]
+            for topic in {stream.topic for stream in these}:
+                of_topic = {str(stream): stream for stream in these if stream.topic == topic}
+                async for head in client[PUBLISHERS[topic]].streams.find({"_id": {"$in": list(of_topic)}}):
+                    wanted = streams[of_topic[head["_id"]]]
+                    found += [f"{head['_id']}@{wanted}"] if head["version"] >= wanted else []
         return found
     finally:
         await client.close()

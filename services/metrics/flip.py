@@ -32,10 +32,17 @@ class NotReady(Exception):
 
 
 class Overtaken(NotReady):
-    """Another rebuild has taken over meanwhile, or given this one up: there is nothing to go on with."""
+    """Another rebuild has taken over meanwhile: there is nothing to go on with."""
 
     def __init__(self) -> None:
-        super().__init__("another rebuild has taken over meanwhile, or given this one up")
+        super().__init__("another rebuild has taken over meanwhile")
+
+
+class GivenUp(NotReady):
+    """Somebody has given this rebuild up meanwhile: there is nothing to go on with, and nothing has taken over."""
+
+    def __init__(self) -> None:
+        super().__init__("it was given up meanwhile")
 
 
 class Stale(NotReady):
@@ -102,6 +109,18 @@ async def give_up(db: Database) -> Build | None:
     return build
 
 
+async def require_under_way(db: Database, old: Build, new: Build) -> None:
+    """
+    Raises:
+        Overtaken, GivenUp: one of the two builds, or both, may be gone.
+    """
+    under_way = await db[BUILDS].find_one({"_id": NEXT})  # first: who takes over changes both at once
+    if await current_build(db) != old:
+        raise Overtaken
+    if under_way is None or under_way["build"] != new.number or under_way.get("given_up"):
+        raise GivenUp
+
+
 async def clear(db: Database) -> list[int]:
     """Drop what belongs to no build that is current or under way; the numbers of those builds.
 
@@ -145,7 +164,7 @@ async def flip(
     folded what the new one has not: only those are looked at, as nothing is folded while they are.
 
     Raises:
-        Unseen, Stale, Overtaken, NotReady: nothing was changed.
+        Unseen, Stale, Overtaken, GivenUp, NotReady: nothing was changed.
     """
     try:
         await transact(
@@ -172,7 +191,7 @@ async def _flip(
         raise Overtaken
     under_way = {"_id": NEXT, "build": new.number, "given_up": {"$exists": False}}
     if not (await db[BUILDS].delete_one(under_way, session=session)).deleted_count:
-        raise Overtaken
+        raise GivenUp
     streams = await caught_up(stopped)
     if await _is_stale(db, new):
         raise Stale("a dead letter that it has folded was discarded meanwhile: run it again, and it begins anew")

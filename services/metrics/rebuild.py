@@ -14,7 +14,7 @@ from typing import Any
 
 from pymongo.errors import OperationFailure
 
-from services.metrics.flip import NotReady, Overtaken
+from services.metrics.flip import GivenUp, NotReady, Overtaken
 from services.metrics.rebuilding import Rebuild
 from services.metrics.settings import Settings
 from shared import logging
@@ -74,18 +74,28 @@ async def main(arguments: argparse.Namespace) -> int:
         grace_s=arguments.grace,
     )
     try:
-        if arguments.abandon:
+        return await _run(rebuild, abandon=arguments.abandon)
+    except Unheard:
+        return 1
+
+
+async def _run(rebuild: Rebuild, *, abandon: bool) -> int:
+    """
+    Raises:
+        Unheard: see `_say`.
+    """
+    try:
+        if abandon:
             await rebuild.abandon()
             return 0
         return 0 if await rebuild.run() else 1
-    except Unheard:
-        return 1
     except Overtaken as problem:
         _say({"stage": "overtaken", "reason": str(problem)})
-        return 1
+    except GivenUp as problem:
+        _say({"stage": "given up", "reason": str(problem)})
     except (HeldElsewhere, LostLog, Halt, NotReady, OperationFailure) as problem:
         _say({"stage": "failed", "reason": str(problem)})
-        return 1
+    return 1
 
 
 def parsed() -> argparse.Namespace:

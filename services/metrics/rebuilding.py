@@ -17,8 +17,9 @@ from pymongo.errors import OperationFailure
 
 from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets, places
-from services.metrics.comparison import MOST_TOLD, Comparison, compare, runs, versions_of
+from services.metrics.comparison import Comparison, compare, runs, versions_of
 from services.metrics.flip import (
+    GivenUp,
     NotReady,
     Offsets,
     Overtaken,
@@ -30,6 +31,7 @@ from services.metrics.flip import (
     clear,
     flip,
     give_up,
+    require_under_way,
     unseen_streams,
 )
 from services.metrics.fold import Fold
@@ -93,8 +95,8 @@ class Rebuild:
         """Rebuild; False where the differences were not accepted.
 
         Raises:
-            Overtaken: another one has done it, or is to do it.
-            HeldElsewhere, LostLog, Halt, NotReady, OperationFailure: the build that is read is as it was.
+            Overtaken: another one has done it.
+            GivenUp, HeldElsewhere, LostLog, Halt, NotReady, OperationFailure: the build that is read is as it was.
         """
         return await self._once(self._rebuild_and_clear)
 
@@ -175,6 +177,9 @@ class Rebuild:
             return working.result()
         except Closed:  # who took over from the new build has closed it
             raise Overtaken from None
+        except NotReady:  # of builds that are gone nothing else can be said
+            await self._patiently(partial(require_under_way, self._db, old, new))
+            raise
         finally:
             for task in (working, following):
                 task.cancel()
@@ -183,20 +188,31 @@ class Rebuild:
     async def _work(self, beside: Beside, old: Build, new: Build, partitions: int) -> Build | None:
         await self._until_near(beside)
         unseen = await self._unseen(beside, old, new, partitions) if self._new_topics else []
-        if unseen and not await self._ask("unseen"):
-            self._say({"stage": "refused", "build": new.number, "what": "unseen"})
+        if unseen and not await self._accepted("unseen", old, new):
             return None
         settled = TakingOver(self._client, self._db, (old, new), partitions)
         comparison = await self._compare(beside, settled, old, new, partitions)
+        await require_under_way(self._db, old, new)
         self._say({"stage": "compared", **_told(comparison)})
         taken_back = {Position(one.stream, version) for one in unseen for version in one.versions}
         await self._require_nothing_lost(comparison, old, new, taken_back)
-        if comparison.differs and not await self._ask("differences"):
-            self._say({"stage": "refused", "build": new.number, "what": "differences"})
+        if comparison.differs and not await self._accepted("differences", old, new):
             return None
         await self._flip(beside, settled, old, new, partitions, taken_back)
         self._say({"stage": "flipped", "build": new.number, "grace_s": self._grace_s, "facts": beside.facts})
         return new
+
+    async def _accepted(self, what: str, old: Build, new: Build) -> bool:
+        """
+        Raises:
+            Overtaken, GivenUp: while that was looked at, or asked.
+        """
+        await require_under_way(self._db, old, new)
+        accepted = await self._ask(what)
+        await require_under_way(self._db, old, new)
+        if not accepted:
+            self._say({"stage": "refused", "build": new.number, "what": what})
+        return accepted
 
     async def _until_near(self, beside: Beside) -> None:
         progress = Progress()
@@ -224,7 +240,7 @@ class Rebuild:
         if unseen and not self._take_back:
             raise NotReady(f"{Unseen(old, new, unseen)}. {REFILL_FIRST}")
         if unseen:
-            told = [{"stream": str(one.stream), "versions": runs(one.versions)} for one in unseen[:MOST_TOLD]]
+            told = [{"stream": str(one.stream), "versions": runs(one.versions)} for one in unseen]  # each is looked up
             self._say({"stage": "unseen", "count": len(unseen), "streams": told})
         return unseen
 
@@ -308,7 +324,7 @@ class Rebuild:
                 without = await self._without(old, taken_back)
                 await flip(self._client, self._db, old, new, partitions, caught_up, without=without)
             except NotReady as problem:
-                if isinstance(problem, (Unseen, Stale, Overtaken)) or not left:
+                if isinstance(problem, (Unseen, Stale, Overtaken, GivenUp)) or not left:
                     raise
                 self._say({"stage": "waiting", "reason": str(problem)})
                 await asyncio.sleep(1)

@@ -69,7 +69,7 @@ class Watching:
         self._trends: dict[TopicPartition, Trend] = defaultdict(Trend)
         self._told: set[TopicPartition] = set()
         self._held: Offsets = {}
-        self._missing = 0
+        self._missing: Mapping[str, int] = {}
         self._told_halted: Mapping[int, Document | None] = {}
         self._told_at: dict[int, float] = {}
         """By partition number: when something else was said of its standing still."""
@@ -200,16 +200,10 @@ class Watching:
     async def _tell_missing(self, build: Build) -> None:
         incomplete = self._db[build.heads].find({"missing.0": {"$exists": True}}, {"missing": 1})
         missing = {head["_id"]: len(head["missing"]) async for head in incomplete}
-        count = sum(missing.values())
-        if count > self._missing:
-            log.warning(
-                "versions.missing",
-                count=count,
-                of=sorted(missing)[:SHOWN],
-                remedy="`praxis dead-letters list`, and `gaps`",
-            )
-        self._missing = count
-        MISSING.set(count)
+        if more := sorted(stream for stream, count in missing.items() if count > self._missing.get(stream, 0)):
+            log.warning("versions.missing", streams=len(more), of=more[:SHOWN], remedy=LOOK_AT_GAPS)
+        self._missing = missing
+        MISSING.set(sum(missing.values()))
         DEAD_LETTERS_WAITING.set(await self._db.dead_letters.count_documents(waiting(build)))
 
 

@@ -62,7 +62,8 @@ class Worker:
             await self._sink.put(number, batch)
         except LeavesOut as outcome:
             log.warning("partition.sought_back", partition=number, next=outcome.next)
-            self._halted.pop(number, None)
+            if self._halted.pop(number, None):
+                await self._tell(number, None)
             await self._read_from(outcome.next, hand, number)
         except Halt as halt:
             if number not in self._halted:

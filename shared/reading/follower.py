@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
-from pymongo.errors import PyMongoError
+from pymongo.errors import OperationFailure, PyMongoError
 
 from shared import failpoints
 from shared.drivers import by_its_name
@@ -36,6 +36,8 @@ ANSWERS_WITHIN_S = 1.0  # else Kafka is taken to be away: aiokafka itself would 
 
 def in_words(problem: Exception) -> str:
     """What is away, for whom it keeps waiting; what the driver says of it belongs in the log."""
+    if isinstance(problem, OperationFailure):
+        return f"MongoDB refuses: {(problem.details or {}).get('errmsg') or problem}"
     if isinstance(problem, PyMongoError):
         return "MongoDB does not answer"
     if isinstance(problem, TimeoutError):

@@ -256,7 +256,7 @@ class Sink:
         A batch that cannot be folded is halved until the culprit stands alone, which becomes a dead letter.
 
         Raises:
-            LeavesOut, Closed: nothing was folded.
+            LeavesOut, Closed: nothing was folded, or what stands before in a batch that is halved.
             Halt: what stands before the record that must not be passed is folded, and nothing else.
         """
         if sum(map(len, records.values())) > MOST_AT_ONCE:

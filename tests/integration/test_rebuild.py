@@ -15,6 +15,7 @@ from aiokafka import AIOKafkaProducer
 from pymongo.asynchronous.collection import AsyncCollection
 from ulid import ULID
 
+from deploy.cli.rebuild import _recorded
 from deploy.local.settings import free_ports
 from deploy.local.system import System
 from services.gateway.holdings import Views
@@ -22,7 +23,7 @@ from services.metrics import dead_letters, rebuilding
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Settled, bury
-from services.metrics.flip import Offsets, Overtaken, Stale, Unseen, begin, clear, flip, give_up
+from services.metrics.flip import GivenUp, Offsets, Overtaken, Stale, Unseen, begin, clear, flip, give_up
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.settling import DeadLetters
@@ -321,37 +322,84 @@ async def test_one_rebuild_at_a_time(
     assert one.told == [{"stage": "failed", "reason": reason}]
 
 
-@pytest.mark.parametrize("meanwhile", ["taken over from", "closed"])
-async def test_who_slept_while_another_went_on_with_its_build_says_so(
+@pytest.mark.parametrize("asleep", ["while it compares", "while it asks", "while it asks, and that was closed"])
+async def test_who_slept_while_another_took_over_with_its_build_says_so(
     environment: Mapping[str, str],
     worker: Worker,
     producer: AIOKafkaProducer,
     db: Database,
     monkeypatch: pytest.MonkeyPatch,
-    meanwhile: str,
+    asleep: str,
 ) -> None:
     history, more = History(communities=1, people=5), History(communities=5, people=5)
     await worker.start()
     await send(producer, history.published())
     await until(lambda: are_folded(db, history.facts))
     await db[FIRST.sums].update_one({"scope": f"community.{history.communities[0]}"}, {"$inc": {"days.2019-11-05": 2}})
+    told = list[dict[str, Any]]()
 
-    async def sleep(what: str) -> bool:
+    async def taken_over() -> None:
         await db[BUILDS].delete_one({"_id": "next"})
         await db[BUILDS].update_one({"_id": "current"}, {"$set": {"build": 2}})
-        if meanwhile == "closed":  # by one more, that took over from it
+
+    async def late(*what: Any) -> None:
+        await taken_over()
+        await db[FIRST.records].drop()
+        await compare(*what)
+
+    async def ask(what: str) -> bool:
+        await taken_over()
+        if asleep.endswith("closed"):  # by one more, that took over from it
             closing: list[dict[str, Any]] = [{"$set": {"closed_at": "$next"}}, {"$unset": "next"}]
             await db[SECOND.partitions].update_many({}, closing)
             await send(producer, more.published())
             await asyncio.sleep(PATIENCE_S)
-        return True
+        return False
 
+    if asleep == "while it compares":
+        monkeypatch.setattr(rebuilding, "compare", late)
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    told = list[dict[str, Any]]()
     with pytest.raises(Overtaken):
-        await rebuilding.Rebuild(Settings(), told.append, sleep, grace_s=0).run()
-    assert told[-1]["stage"] == "compared"
+        await rebuilding.Rebuild(Settings(), told.append, ask, grace_s=0).run()
+    assert told[-1]["stage"] == ("comparing" if asleep == "while it compares" else "compared")
+
+
+async def test_all_that_would_be_taken_back_is_looked_up(client: Client, mongo: str) -> None:
+    place = Stream("membership", "community", f"on-record-{ULID()}".lower())
+    await client.membership.streams.insert_one({"_id": str(place), "version": 5})
+    try:
+        unknown = {Stream("convenings", "community", f"{place.id}-{number}"): 1 for number in range(1_500)}
+        assert await _recorded(mongo, unknown | {place: 6}) == []
+        assert await _recorded(mongo, unknown | {place: 5}) == [f"{place}@5"]
+    finally:
+        await client.membership.streams.delete_one({"_id": str(place)})
+
+
+async def test_who_slept_while_it_was_given_up_does_not_say_that_facts_are_lost(
+    environment: Mapping[str, str],
+    worker: Worker,
+    producer: AIOKafkaProducer,
+    db: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    history = History(communities=1, people=5)
+    await worker.start()
+    await send(producer, history.published())
+    await until(lambda: are_folded(db, history.facts))
+
+    async def late(*what: Any) -> None:
+        await give_up(db)
+        await compare(*what)
+
+    async def refuse(what: str) -> bool:
+        return False
+
+    monkeypatch.setattr(rebuilding, "compare", late)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(GivenUp):
+        await rebuilding.Rebuild(Settings(), lambda told: None, refuse, grace_s=0).run()
 
 
 # the flip itself, on sinks without Kafka
@@ -496,7 +544,7 @@ async def test_a_build_that_was_given_up_meanwhile_does_not_take_over(
     client: Client, db: Database, two_builds: tuple[Sink, Sink]
 ) -> None:
     await db[BUILDS].delete_one({"_id": "next"})
-    with pytest.raises(Overtaken):
+    with pytest.raises(GivenUp):
         await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
 
 
@@ -506,7 +554,7 @@ async def test_who_sleeps_while_giving_a_build_up_drops_none_that_is_read(
     forget = dead_letters.forget
 
     async def asleep(db: Database, build: Build) -> None:
-        with pytest.raises(Overtaken):
+        with pytest.raises(GivenUp):
             await flip(client, db, FIRST, SECOND, PARTITIONS, at_once)
         monkeypatch.setattr(dead_letters, "forget", forget)
         assert await begin(db, RELEASE) == (FIRST, Build(3)), "another one does not go on with it"
