@@ -2,6 +2,7 @@
 
 import asyncio
 import struct
+from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Any
 
@@ -90,6 +91,39 @@ class CommitsCutOff(_Commits):
         if self._left == 0 and not self.over.done():
             self.over.set_result(None)
         raise Cut
+
+
+class CommitsCutShort(_Commits):
+    """The next commits of transactions that store into one collection, as often as is said, are carried out and answered
+    as MongoDB does that was frozen until their time was over: it gives that no label.
+    """
+
+    ANSWER: Mapping[str, Any] = {
+        "ok": 0.0,
+        "code": 290,
+        "codeName": "TransactionExceededLifetimeLimitSeconds",
+        "errmsg": "operation was interrupted",
+    }
+
+    def __init__(self, place: str, *, times: int) -> None:
+        super().__init__(place)
+        self._left = times
+        self.over: Future[None] = Future()
+        """Done when the last has been answered so."""
+
+    async def asked(self, talk: Talk, message: bytes) -> bytes | None:
+        if self._left and self._committing(message):
+            self._left -= 1
+            talk.noted[self] = True
+        return message
+
+    async def answered(self, talk: Talk, message: bytes) -> bytes | None:
+        if not talk.noted.pop(self, False):
+            return message
+        if self._left == 0 and not self.over.done():
+            self.over.set_result(None)
+        body = bson.encode({**_command(message), **self.ANSWER})
+        return struct.pack("<i", BODY + len(body)) + message[4 : BODY - 5] + bytes(5) + body  # no flags, no checksum
 
 
 def _command(message: bytes) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import bson
 import pytest
 from aiokafka.protocol.produce import ProduceRequest_v7, ProduceResponse_v7
 
-from tests.faults.commits import CommitsCutOff
+from tests.faults.commits import CommitsCutOff, CommitsCutShort
 from tests.faults.doors import Cut, Talk
 from tests.faults.refusing import PartitionRefused
 
@@ -81,5 +81,24 @@ def test_commits_to_one_collection_are_cut_off_as_often_as_is_said(carried: bool
                 await (manner.answered(again, b"done") if carried else manner.asked(again, to_mongo(b"mine", **COMMIT)))
         assert manner.over.done()
         assert await manner.asked(Talk(bytearray().extend), to_mongo(b"mine", **COMMIT))
+
+    asyncio.run(strike())
+
+
+def test_commits_to_one_collection_are_carried_out_and_said_to_be_cut_short() -> None:
+    async def strike() -> None:
+        manner, talk = CommitsCutShort("membership.events", times=1), Talk(bytearray().extend)
+        done = to_mongo(b"mine", ok=1.0)
+        await manner.asked(talk, to_mongo(b"mine", **BEGUN))
+        assert await manner.asked(talk, to_mongo(b"other", **COMMIT)) == to_mongo(b"other", **COMMIT)
+        assert await manner.answered(talk, done) == done
+        assert await manner.asked(talk, to_mongo(b"mine", **COMMIT)) == to_mongo(b"mine", **COMMIT)
+        answer = await manner.answered(talk, done)
+        assert answer is not None
+        assert struct.unpack_from("<iii", answer) == (len(answer), *struct.unpack_from("<ii", done, 4))
+        assert bson.decode(answer[21:])["code"] == 290
+        assert manner.over.done()
+        await manner.asked(talk, to_mongo(b"mine", **COMMIT))
+        assert await manner.answered(talk, done) == done
 
     asyncio.run(strike())

@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from tests.faults.arena import Arena
-from tests.faults.commits import CommitsCutOff
+from tests.faults.commits import CommitsCutOff, CommitsCutShort
 from tests.faults.doors import Manner
 from tests.faults.ground import Layout
 from tests.faults.nemesis.fault import Fault
@@ -17,7 +17,8 @@ PLACES = ("membership.receipts", "convenings.receipts", FOLDS)
 
 
 class UnknownCommit(Fault):
-    """The connection is cut, or the primary of three dies, in a commit: the server never has it, or is not heard.
+    """The connection is cut, or the primary of three dies, in a commit: the server never has it, or is not heard. Or it
+    says of one that it has carried out that its time was over.
 
     The driver commits again by itself, once: that is cut off as well, so that the rest is for the service to do.
     """
@@ -29,6 +30,8 @@ class UnknownCommit(Fault):
     async def strike(self, arena: Arena) -> None:
         for number in range(self.cuts):
             await self._cut(arena, PLACES[number % len(PLACES)], carried=(number + self.seed) % 4 != 0)
+        for place in PLACES:
+            await self._cut_short(arena, place)
         for number in range(self.deaths):
             await self._die(arena, PLACES[(self.seed + number) % 2], carried=(self.seed + number) % 3 != 0)
 
@@ -37,6 +40,12 @@ class UnknownCommit(Fault):
         manner = CommitsCutOff(place, carried=carried, times=arena.rng.randint(2, 4))
         arena.open_doors("mongo", manner=manner)
         await _within(arena, 10, manner.over, f"commits to {place} cut off", carried=carried)
+        arena.open_doors("mongo", manner=Manner())
+
+    async def _cut_short(self, arena: Arena, place: str) -> None:
+        manner = CommitsCutShort(place, times=arena.rng.randint(2, 4))
+        arena.open_doors("mongo", manner=manner)
+        await _within(arena, 10, manner.over, f"commits to {place} said to be cut short", carried=True)
         arena.open_doors("mongo", manner=Manner())
 
     async def _die(self, arena: Arena, place: str, *, carried: bool) -> None:
