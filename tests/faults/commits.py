@@ -94,8 +94,8 @@ class CommitsCutOff(_Commits):
 
 
 class CommitsCutShort(_Commits):
-    """The next commits of transactions that store into one collection, as often as is said, are carried out and answered
-    as MongoDB does that was frozen until their time was over: it gives that no label.
+    """The next commits of transactions that store into one collection, as often as is said, are carried out, and
+    answered as by MongoDB that was frozen until their time was over: it gives that no label.
     """
 
     ANSWER: Mapping[str, Any] = {
