@@ -193,8 +193,8 @@ MISTAKES = (
         [
             Change(
                 MONGO,
-                "            if is_known and not isinstance(problem, MongoDriverFailed):\n                raise\n",
-                "            if not is_known:\n                UNKNOWN.add(id(session))\n            raise\n",
+                "            if _is_known(problem):\n                raise\n",
+                "            if not _is_known(problem):\n                UNKNOWN.add(id(session))\n            raise\n",
             ),
             Change(MONGO, "DUPLICATE_KEY = 11000\n", "DUPLICATE_KEY = 11000\nUNKNOWN: set[int] = set()\n"),
             Change(
@@ -568,11 +568,11 @@ MISTAKES = (
         "what MongoDB was cut short in is taken for what did not come about, and for no lost race",
         [
             Change(
-                "shared/mongo.py",
+                MONGO,
                 "    if isinstance(problem, (MongoDriverFailed, WriteConcernError)) or _is_cut_short(problem):\n",
                 "    if isinstance(problem, MongoDriverFailed):\n",
             ),
-            Change("shared/mongo.py", "return duplicate or lost or _is_cut_short(problem)", "return duplicate or lost"),
+            Change(MONGO, "return duplicate or lost or _is_cut_short(problem)", "return duplicate or lost"),
         ],
         [("unknown-commit", 0)],
     ),
