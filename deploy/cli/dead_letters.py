@@ -13,7 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from deploy.cli.importing import AsJson
-from deploy.cli.printing import err, out, visible
+from deploy.cli.printing import err, out, spans, visible
 from deploy.local.failures import Failure
 from deploy.local.settings import Ports
 
@@ -125,8 +125,7 @@ def gaps(*, metrics: MetricsUrl, as_json: AsJson = False) -> None:
     if not found:
         out.print("Nothing is missing, but for what dead letters wait for.")
     for gap in found:
-        versions = ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in gap["versions"])
-        out.print(Text(visible(f"{gap['stream']}@{versions}")))
+        out.print(Text(visible(f"{gap['stream']}@{spans(gap['versions'], '-')}")))
 
 
 @app.command()

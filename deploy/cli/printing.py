@@ -1,6 +1,6 @@
 """How the command speaks: results on stdout, progress and failures on stderr."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -33,6 +33,11 @@ def progress(first: str) -> Iterator[Say]:
 def visible(text: str) -> str:
     """The text with what a terminal would obey, or could not show, written out, as `\\x1b`."""
     return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
+def spans(runs: Iterable[tuple[int, int]], between: str) -> str:
+    """Runs of versions, each by its first and last, as `3, 7 to 9`; `between` stands between the two."""
+    return ", ".join(str(first) if first == last else f"{first}{between}{last}" for first, last in runs)
 
 
 def complain(failure: Failure) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.text import Text
 
-from deploy.cli.printing import out, visible
+from deploy.cli.printing import out, spans, visible
 
 SHOWN_RUNS = 5
 """Runs of versions that are named of a stream."""
@@ -82,9 +82,8 @@ def _apart(one: dict[str, Any]) -> Iterator[str]:
 
 def _versions(runs: Sequence[tuple[int, int]]) -> str:
     """Versions as `3, 7 to 9`, and how many more runs of them there are."""
-    told = [str(first) if first == last else f"{first} to {last}" for first, last in runs[:SHOWN_RUNS]]
     more = f" and {len(runs) - SHOWN_RUNS:,} more" if len(runs) > SHOWN_RUNS else ""
-    return ", ".join(told) + more
+    return spans(runs[:SHOWN_RUNS], " to ") + more
 
 
 def _show_rest(count: int, kept: int) -> None:

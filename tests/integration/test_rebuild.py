@@ -60,6 +60,14 @@ def environment(own_kafka: System, db: Database, tmp_path: Path) -> Mapping[str,
 
 
 @pytest.fixture
+def settings(environment: Mapping[str, str], monkeypatch: pytest.MonkeyPatch) -> Settings:
+    """Those of a rebuild in this process."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    return Settings()
+
+
+@pytest.fixture
 async def worker(environment: Mapping[str, str], tmp_path: Path) -> AsyncIterator[Worker]:
     worker = Worker(environment, tmp_path / "worker.log")
     yield worker
@@ -256,7 +264,7 @@ async def test_a_figure_that_differs_is_shown_and_must_be_accepted(
 
 
 async def test_what_was_discarded_and_is_read_late_hides_no_difference(
-    environment: Mapping[str, str],
+    settings: Settings,
     worker: Worker,
     producer: AIOKafkaProducer,
     db: Database,
@@ -285,9 +293,7 @@ async def test_what_was_discarded_and_is_read_late_hides_no_difference(
 
     monkeypatch.setattr(Sink, "put", slowly)
     monkeypatch.setattr(rebuilding, "TELL_EVERY_S", 0.002)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    taken_over = await rebuilding.Rebuild(Settings(), told.append, refuse, grace_s=0).run()
+    taken_over = await rebuilding.Rebuild(settings, told.append, refuse, grace_s=0).run()
     (compared,) = (one for one in told if one["stage"] == "compared")
     assert (compared["apart"], compared["counts"]) == (0, {"members": 1})
     assert not taken_over
@@ -324,7 +330,7 @@ async def test_one_rebuild_at_a_time(
 
 @pytest.mark.parametrize("asleep", ["while it compares", "while it asks", "while it asks, and that was closed"])
 async def test_who_slept_while_another_took_over_with_its_build_says_so(
-    environment: Mapping[str, str],
+    settings: Settings,
     worker: Worker,
     producer: AIOKafkaProducer,
     db: Database,
@@ -358,10 +364,8 @@ async def test_who_slept_while_another_took_over_with_its_build_says_so(
 
     if asleep == "while it compares":
         monkeypatch.setattr(rebuilding, "compare", late)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     with pytest.raises(Overtaken):
-        await rebuilding.Rebuild(Settings(), told.append, ask, grace_s=0).run()
+        await rebuilding.Rebuild(settings, told.append, ask, grace_s=0).run()
     assert told[-1]["stage"] == ("comparing" if asleep == "while it compares" else "compared")
 
 
@@ -377,7 +381,7 @@ async def test_all_that_would_be_taken_back_is_looked_up(client: Client, mongo: 
 
 
 async def test_who_slept_while_it_was_given_up_does_not_say_that_facts_are_lost(
-    environment: Mapping[str, str],
+    settings: Settings,
     worker: Worker,
     producer: AIOKafkaProducer,
     db: Database,
@@ -396,10 +400,8 @@ async def test_who_slept_while_it_was_given_up_does_not_say_that_facts_are_lost(
         return False
 
     monkeypatch.setattr(rebuilding, "compare", late)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
     with pytest.raises(GivenUp):
-        await rebuilding.Rebuild(Settings(), lambda told: None, refuse, grace_s=0).run()
+        await rebuilding.Rebuild(settings, lambda told: None, refuse, grace_s=0).run()
 
 
 # the flip itself, on sinks without Kafka
