@@ -1,5 +1,6 @@
 """The lives of builds: one is begun beside the current one, takes over from it or is given up, and the old one goes."""
 
+import asyncio
 import re
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -22,6 +23,8 @@ SHOWN = 3
 AT_ONCE = 1_000
 PATIENCE = timedelta(seconds=10)
 """Nobody folds while it is tried to take over."""
+HELD_WITHIN_S = 3.0
+"""MongoDB ends a transaction that takes ten seconds."""
 
 Offsets = Mapping[int, Mapping[str, int]]
 """Partition number -> topic -> offset."""
@@ -192,6 +195,7 @@ async def _flip(
     under_way = {"_id": NEXT, "build": new.number, "given_up": {"$exists": False}}
     if not (await db[BUILDS].delete_one(under_way, session=session)).deleted_count:
         raise GivenUp
+    await _until_held(db)
     streams = await caught_up(stopped)
     if await _is_stale(db, new):
         raise Stale("a dead letter that it has folded was discarded meanwhile: run it again, and it begins anew")
@@ -199,6 +203,20 @@ async def _flip(
         raise Unseen(old, new, behind)
     change = {"$set": {"build": new.number, "since": datetime.now(UTC)}}
     await db[BUILDS].update_one({"_id": CURRENT}, change, session=session)
+
+
+async def _until_held(db: Database) -> None:
+    """Return once a majority holds all that is committed by now: what was settled last stands in the way of no closing,
+    and who reads apart from that transaction, as all do who look what the new build lacks, would not see it before.
+
+    Raises:
+        NotReady: the other nodes are too far behind.
+    """
+    try:
+        async with asyncio.timeout(HELD_WITHIN_S):  # what a majority holds, it holds with all that was before
+            await db[BUILDS].update_one({"_id": LAST}, {"$set": {"held_at": datetime.now(UTC)}})
+    except TimeoutError:
+        raise NotReady("most of MongoDB's nodes do not hold yet what was written last") from None
 
 
 async def _is_stale(db: Database, build: Build) -> bool:
