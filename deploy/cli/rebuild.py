@@ -75,8 +75,11 @@ def rebuild(
             _follow(process, told, as_json, accept_differences)
         except KeyboardInterrupt:
             interrupted = True
+    if any(one["stage"] == "flipped" for one in told):
+        _require_dropped(told[-1], interrupted)
+        return
     match told[-1]:
-        case {"stage": "done" | "flipped" | "abandoned"}:
+        case {"stage": "abandoned"}:
             return
         case {"stage": "refused", "build": build, "what": what}:
             anew = " ".join(["praxis rebuild", *flags, *(["--accept-differences"] if not accept_differences else [])])
@@ -99,6 +102,19 @@ def rebuild(
             how, lines = _end(process), log.lines()
             remedy = f"read {log.file}; run it again, and it goes on." if lines else "run it again, and it goes on."
             raise Failure(f"The rebuild {how}, without saying why.", remedy, lines)
+
+
+def _require_dropped(last: Mapping[str, Any], interrupted: bool) -> None:
+    """
+    Raises:
+        Failure: it has taken over, and the old build may be there still.
+    """
+    if last["stage"] != "done" and not interrupted:
+        why = f": {reason}" if (reason := last.get("reason")) else ", and the rebuild did not say why"
+        raise Failure(
+            f"The new build has taken over, and is read. Whether the old one is dropped is not known{why}.",
+            "nothing: the next rebuild drops it, if it is still there.",
+        )
 
 
 class _Log(NamedTuple):

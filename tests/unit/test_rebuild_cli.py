@@ -5,14 +5,17 @@ import os
 import subprocess
 import sys
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
+from deploy.cli import rebuild as cli
 from deploy.cli.rebuild_shown import show
+from deploy.local.failures import Failure
 from deploy.local.settings import REPOSITORY
 
 COMPARED: dict[str, Any] = {
@@ -107,6 +110,31 @@ def test_whom_nobody_hears_any_more_ends_without_a_word() -> None:
     assert process.wait(timeout=60) == 1
     assert process.stderr.read() == b""
     process.stderr.close()
+
+
+HELD = {"stage": "failed", "reason": "another rebuild is running: wait for its end, or end it"}
+
+
+@pytest.mark.parametrize(
+    ("last", "why"), [([HELD], f": {HELD['reason']}."), ([], ", and the rebuild did not say why.")]
+)
+def test_what_has_taken_over_is_not_said_to_have_stopped(
+    last: list[dict[str, str]], why: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    told: list[dict[str, Any]] = [{"stage": "flipped", "build": 2, "grace_s": 0}, *last]
+    monkeypatch.setattr(cli, "_running", lambda flags: one_that_tells(told))
+    with pytest.raises(Failure) as failure:
+        cli.rebuild(grace=0)
+    assert failure.value.what.startswith("The new build has taken over, and is read.")
+    assert failure.value.what.endswith(why)
+    assert "build 2 has taken over" in capsys.readouterr().out
+
+
+@contextmanager
+def one_that_tells(told: list[dict[str, Any]]) -> Iterator[tuple[subprocess.Popen[str], None]]:
+    script = "; ".join(f"print({json.dumps(one)!r})" for one in told)
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as process:
+        yield process, None
 
 
 def kill_child(command: subprocess.Popen[str]) -> None:
