@@ -5,6 +5,7 @@ wrong in the same way by having been written once. All days here are whole days.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from typing import Any
 
 Figures = dict[tuple[str, str], int]
@@ -38,14 +39,18 @@ def in_order(facts: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def days_of(facts: Iterable[dict[str, Any]]) -> list[str]:
-    """The days on which figures may change, and one after all of them."""
+    """The days on which figures may change, the day before each, on which they may not yet, and one after all."""
     days = {
         value
         for line in facts
         for name, value in line["data"].items()
         if name.endswith(("_on", "_from")) and len(value) == len("2024-01-01")
     }
-    return [*sorted(days), FOR_EVER]
+    return [*sorted(days | {_day_before(day) for day in days}), FOR_EVER]
+
+
+def _day_before(day: str) -> str:
+    return (date.fromisoformat(day) - timedelta(days=1)).isoformat()
 
 
 def community_figures(facts: Sequence[dict[str, Any]], day: str) -> Figures:

@@ -274,6 +274,11 @@ def _counted_twice(history: History) -> None:
     history.sums[0]["days"][DAY] = 2
 
 
+def _counted_a_day_early(history: History) -> None:
+    for line in history.sums:
+        line["days"] = {"2023-12-31": 1}
+
+
 def _left_behind(history: History) -> None:
     history.outbox.append({"service": "membership", "place": {"stream": COMMUNITY, "version": 2}})
 
@@ -627,6 +632,7 @@ def _has_no_remedy_that_helps(history: History) -> None:
         (_held_up_by_another_partition, Kind.HELD_UP),
         (_carried_without_being_recorded, Kind.PHANTOM),
         (_counted_twice, Kind.WRONG),
+        (_counted_a_day_early, Kind.WRONG),
         (_left_behind, Kind.STUCK),
         (_read_too_early, Kind.STALE),
         (_ended_for_no_reason, Kind.UNEXPLAINED),
