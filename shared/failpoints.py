@@ -2,7 +2,7 @@
 
 `PRAXIS_FAILPOINTS=relay.acknowledged:kill@3,sink.folded:stop@1` kills this process when it reaches the first point for
 the third time, and stops it (until SIGCONT) when it first reaches the second. `writer.deciding:fail@spoilt` raises an
-error at that point, each time for what has `spoilt` in its name.
+error at that point, each time for what has `spoilt` in its name. Who is killed or stopped says so first, on standard error.
 """
 
 import os
@@ -27,6 +27,7 @@ POINTS = frozenset(
 )
 SIGNALS = {"kill": signal.SIGKILL, "stop": signal.SIGSTOP}
 FAIL = "fail"
+STANDARD_ERROR = 2
 
 
 class Planted(Exception):
@@ -69,9 +70,19 @@ def armed(text: str) -> Reach:
             return
         point.left -= 1
         if point.left == 0:
+            os.write(STANDARD_ERROR, f"{_told(name, point.signal)}\n".encode())
             os.kill(os.getpid(), point.signal)
 
     return reach
+
+
+def was_killed(line: str) -> bool:
+    """Whether a process says so that is killed at a point."""
+    return any(_told(name, signal.SIGKILL) in line for name in POINTS)
+
+
+def _told(name: str, what: signal.Signals) -> str:
+    return f"fail point {name}: {what.name}"
 
 
 def _pass(name: str, of: str = "") -> None:

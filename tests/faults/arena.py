@@ -15,6 +15,7 @@ from pymongo.errors import PyMongoError
 from deploy.local.failures import Died, DiskFull, Failure, NotReady, PortInUse
 from deploy.local.processes import Child
 from deploy.local.system import System
+from shared import failpoints
 from shared.mongo import Client
 from tests.faults import observed
 from tests.faults.doors import Manner
@@ -77,8 +78,13 @@ class Arena:
         self.history.note("thawed", name=name)
         self.system.child(name).signal(signal.SIGCONT)
 
-    async def until_dead(self, name: str, within: float) -> bool:
-        return await self._until(name, within, lambda: not self.runs(name))
+    async def until_dead(self, name: str, within: float) -> None:
+        """Until it is killed at its fail point, or by another fault; who ends otherwise was not struck."""
+        if not await self._until(name, within, lambda: not self.runs(name)):
+            return
+        if self._ended_by_itself(name):
+            self.history.miss("did not reach its fail point", name=name)
+            self._note_end(name)
 
     async def until_frozen(self, name: str, within: float) -> bool:
         """Until it has stopped itself at a fail point."""
@@ -93,9 +99,8 @@ class Arena:
         while True:
             await asyncio.sleep(0.5)
             for name in sorted(self._meant_to_run):
-                in_no_hand = not self._hand(name).locked()
-                if in_no_hand and not self.runs(name) and not self._is_armed(name):
-                    self.history.note("ended by itself", **_told(name, _end_of(self.system.child(name))))
+                if not self.runs(name) and self._ended_by_itself(name):
+                    self._note_end(name)
                     await self.start(name, wait=False)
 
     async def look(self) -> None:
@@ -146,6 +151,15 @@ class Arena:
                 return self.system.node(int(address.rpartition(":")[2]))
         raise TimeoutError("the replica set has no primary")
 
+    def _ended_by_itself(self, name: str) -> bool:
+        """Whether one that does not run is in nobody's hands, and was not killed at a fail point either."""
+        if name not in self._meant_to_run or self._hand(name).locked():
+            return False
+        return not any(map(failpoints.was_killed, self.system.child(name).last_lines()))
+
+    def _note_end(self, name: str) -> None:
+        self.history.note("ended by itself", **_told(name, _end_of(self.system.child(name))))
+
     def _is_armed(self, name: str) -> bool:
         return "PRAXIS_FAILPOINTS" in self.system.child(name).environment
 
@@ -181,7 +195,9 @@ def _end_of(child: Child) -> Failure:
 
 
 def _told(name: str, failure: Failure) -> Mapping[str, Any]:
-    return {"name": name, "why": failure.what, "remedy": failure.remedy, "log": list(failure.log)[-1:]}
+    """What is kept of how it ended: of its log the line that says that it was killed, or else the last one."""
+    telling = [line for line in failure.log if failpoints.was_killed(line)] or list(failure.log)
+    return {"name": name, "why": failure.what, "remedy": failure.remedy, "log": telling[-1:]}
 
 
 def _with_fail_points(child: Child, fail: str | None) -> Mapping[str, str]:

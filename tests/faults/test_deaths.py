@@ -24,10 +24,11 @@ def test_whoever_ends_unstruck_has_died(what: str) -> None:
     assert "Traceback" in anomaly.what
 
 
-def test_who_reaches_a_fail_point_before_they_are_ready_was_struck_and_once_only() -> None:
-    armed = [noted("started", "metrics", fail="sink.folded:kill@1"), noted(DIED, "metrics")]
-    assert not list(lived(History(nemesis=armed)))
-    assert list(lived(History(nemesis=[*armed, noted("started", "metrics"), noted(DIED, "metrics")])))
+@pytest.mark.parametrize("what", [ENDED, DIED])
+def test_who_is_killed_at_a_fail_point_says_so_and_whoever_does_not_has_died(what: str) -> None:
+    armed = noted("started", "metrics", fail="sink.folded:kill@1")
+    assert not list(lived(History(nemesis=[armed, noted(what, "metrics", "fail point sink.folded: SIGKILL")])))
+    assert list(lived(History(nemesis=[armed, noted(what, "metrics", "KeyError: 'x'")])))
 
 
 @pytest.mark.parametrize(("name", "dies"), [("kafka", False), ("metrics", True)])
@@ -35,6 +36,12 @@ def test_an_engine_whose_disk_is_full_may_end_and_nobody_else(name: str, dies: b
     filled = {"at": 0.0, "what": "disk filled", "engine": "kafka"}
     assert bool(list(lived(History(nemesis=[filled, noted(ENDED, name)])))) == dies
     assert list(lived(History(nemesis=[noted(ENDED, name), filled])))
+
+
+def test_an_engine_that_was_started_since_its_disk_was_emptied_may_not_end() -> None:
+    until_emptied = [{"at": 0.0, "what": "disk filled", "engine": "kafka"}, {"at": 0.0, "what": "disk emptied"}]
+    assert not list(lived(History(nemesis=[*until_emptied, noted(ENDED, "kafka")])))
+    assert list(lived(History(nemesis=[*until_emptied, noted("started", "kafka"), noted(ENDED, "kafka")])))
 
 
 def test_who_read_a_log_that_was_lost_ends_and_says_so() -> None:

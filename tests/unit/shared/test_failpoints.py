@@ -9,7 +9,7 @@ import pytest
 
 from deploy.local.settings import REPOSITORY
 from shared import failpoints
-from shared.failpoints import POINTS, Planted, armed
+from shared.failpoints import POINTS, Planted, armed, was_killed
 
 
 def test_what_is_not_named_does_nothing() -> None:
@@ -33,6 +33,20 @@ def test_the_third_time_kills() -> None:
     )
     assert done.returncode == -signal.SIGKILL
     assert done.stdout.split() == ["1", "2", "3"]
+    assert done.stderr == "fail point relay.sent: SIGKILL\n"
+
+
+@pytest.mark.parametrize(
+    ("line", "says_so"),
+    [
+        ("fail point sink.folded: SIGKILL", True),
+        ('{"event": "half a lifail point sink.folded: SIGKILL', True),
+        ("fail point sink.folded: SIGSTOP", False),
+        ("KeyError: 'x'", False),
+    ],
+)
+def test_who_was_killed_is_told_by_what_it_says(line: str, says_so: bool) -> None:
+    assert was_killed(line) == says_so
 
 
 def test_what_is_to_fail_fails_each_time_and_nothing_else_does() -> None:
