@@ -2,7 +2,9 @@
 
 `PRAXIS_FAILPOINTS=relay.acknowledged:kill@3,sink.folded:stop@1` kills this process when it reaches the first point for
 the third time, and stops it (until SIGCONT) when it first reaches the second. `writer.deciding:fail@spoilt` raises an
-error at that point, each time for what has `spoilt` in its name. Who is killed or stopped says so first, on standard error.
+error at that point, each time for what has `spoilt` in its name.
+
+Who is killed or stopped says so first, on standard error.
 """
 
 import os
