@@ -123,20 +123,26 @@ class Beside:
         """
         chosen = frozenset(numbers)
         self._stays = {at: to for at, to in (offsets or self._bounds).items() if at.partition in chosen}
-        await self._until_folded(lambda: self._stays)
+        await self._until_folded(self._stays)
 
     async def catch_up(self) -> None:
         """Fold all that the old build has folded by now."""
         asked = time.monotonic()
-        await self._until_folded(lambda: self._bounds if self._looked >= asked else None)
+        while self._looked < asked:
+            await self._has_moved()
+        there = dict(self._bounds)  # and no further: where facts keep coming nobody comes to an end of them
+        await self._until_folded(there)
 
     def go_on(self) -> None:
         self._stays = {}
 
-    async def _until_folded(self, offsets: Callable[[], Offsets | None]) -> None:
-        while (wanted := offsets()) is None or any(self._next.get(place, 0) < to for place, to in wanted.items()):
-            self._moved.clear()
-            await self._moved.wait()
+    async def _until_folded(self, offsets: Offsets) -> None:
+        while any(self._next.get(place, 0) < to for place, to in offsets.items()):
+            await self._has_moved()
+
+    async def _has_moved(self) -> None:
+        self._moved.clear()
+        await self._moved.wait()
 
     async def _follow(self) -> None:
         consumer = AIOKafkaConsumer(
