@@ -44,8 +44,9 @@ def test_an_engine_that_was_started_since_its_disk_was_emptied_may_not_end() -> 
     assert list(lived(History(nemesis=[*until_emptied, noted("started", "kafka"), noted(ENDED, "kafka")])))
 
 
-def test_who_read_a_log_that_was_lost_ends_and_says_so() -> None:
-    lost = {"at": 0.0, "what": "log cut", "name": "membership.events"}
+@pytest.mark.parametrize("how", ["log cut", "topic deleted", "topic made anew"])
+def test_who_read_a_log_that_was_lost_ends_and_says_so(how: str) -> None:
+    lost = {"at": 0.0, "what": how, "name": "membership.events"}
     assert not list(lived(History(nemesis=[lost, noted(ENDED, "metrics", LOST)])))
     assert list(lived(History(nemesis=[lost, noted(ENDED, "metrics")])))
     assert list(lived(History(nemesis=[noted(ENDED, "metrics", LOST)])))

@@ -7,6 +7,8 @@ from tests.faults.history import LOAD_BEGAN, History, Line
 
 LOSING = ("topic made anew", "log cut")
 """What is noted when a log is lost that was read."""
+DELETED = "topic deleted"
+"""What is noted before: who reads it may end before the topic is made anew and that is noted."""
 
 
 def told(history: History) -> Iterator[Anomaly]:

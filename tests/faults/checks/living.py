@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from shared import failpoints
 from tests.faults.anomaly import Anomaly, Kind
-from tests.faults.checks.bearing import LOSING
+from tests.faults.checks.bearing import DELETED, LOSING
 from tests.faults.history import History
 
 
@@ -22,7 +22,7 @@ def lived(history: History) -> Iterator[Anomaly]:
                 full.clear()
             case "started":
                 was_full.discard(line["name"])
-            case what if what in LOSING:
+            case what if what in (DELETED, *LOSING):
                 is_lost = True
             case "ended by itself" | "died before it was ready" if line["name"] not in full | was_full:
                 last = str((line["log"] or [line["why"]])[-1])
