@@ -173,7 +173,12 @@ def replay(
         waiting = list(_letters(metrics, settled_too=False))
         chosen = [letter["id"] for letter in waiting if letter["position"]]
         if left := len(waiting) - len(chosen):
-            err.print(f"left, as they stand where such a fact does not belong: {left:,}; look at each, replay it by id")
+            err.print(
+                "left, as they stand where such a fact does not belong, or it cannot be read which fact they are: "
+                f"{left:,}; look at each, replay it by id"
+            )
+        if not waiting and not as_json:
+            out.print("No dead letters wait.")
     else:
         chosen = ids
 
@@ -228,8 +233,6 @@ def _settle(
                 out.print(Text(visible(f"{id}: {told(answer)}")))
     if as_json:
         out.print_json(json.dumps({"dead_letters": outcomes}), ensure_ascii=True)
-    elif not ids:
-        out.print("No dead letters wait.")
     raise typer.Exit(1 if any("refused" in outcome for outcome in outcomes) else 0)
 
 

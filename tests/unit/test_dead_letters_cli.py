@@ -92,6 +92,18 @@ def test_gaps_are_told_by_their_first_and_last_version(metrics: str) -> None:
     assert json.loads(told("gaps", "--metrics", metrics, "--json")) == {"gaps": GAPS}
 
 
+@pytest.mark.parametrize("metrics", [(200, {"dead_letters": [LETTER], "next": None})], indirect=True)
+def test_those_that_a_replay_of_all_leaves_are_said_to_wait(metrics: str) -> None:
+    said = " ".join(told("replay", "--all", "--metrics", metrics).split())
+    assert "No dead letters wait" not in said
+    assert "or it cannot be read which fact they are: 1; look at each, replay it by id" in said
+
+
+@pytest.mark.parametrize("metrics", [(200, {"dead_letters": [], "next": None})], indirect=True)
+def test_where_none_waits_a_replay_of_all_says_so(metrics: str) -> None:
+    assert told("replay", "--all", "--metrics", metrics) == "No dead letters wait.\n"
+
+
 FOREIGN = LETTER | {
     "reason": "no fact is called \x1b[2Jred\u202e: is this a newer producer's?",
     "key": "\x00\x9b",
