@@ -1,5 +1,6 @@
 """The `praxis` command: its subcommands, each in a module of its own, put together here."""
 
+import errno
 import sys
 
 import typer
@@ -26,10 +27,23 @@ app.command("refill")(refill.refill)
 app.add_typer(dead_letters.app, name="dead-letters")
 
 
+class NoRoom(Failure):
+    def __init__(self, file: str | None) -> None:
+        super().__init__(
+            f"The disk is full: there is no room to write {file or 'what this command says'}.",
+            "make room, or write it elsewhere, then give the same command again: nothing is done twice.",
+        )
+
+
 def main() -> None:
     """Run the command; a failure is told with its remedy, without a traceback, and exits with 1."""
     try:
         app()
     except Failure as failure:
         complain(failure)
+        sys.exit(1)
+    except OSError as problem:
+        if problem.errno != errno.ENOSPC:
+            raise
+        complain(NoRoom(problem.filename))
         sys.exit(1)

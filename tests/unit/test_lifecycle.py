@@ -2,6 +2,7 @@
 
 import json
 import socket
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -37,6 +38,15 @@ def test_status_lists_every_part_and_fails_while_it_is_not_ready(
     assert {part["name"]: part["state"] for part in told["parts"]} == dict.fromkeys(
         ("kafka", "mongo", "membership", "convenings", "metrics", "gateway"), "stopped"
     )
+
+
+def test_what_finds_no_room_says_so_without_a_traceback() -> None:
+    command = [sys.executable, "-c", "from deploy.cli import main; main()", "status"]
+    with Path("/dev/full").open("w") as full:
+        said = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert said.returncode == 1
+    assert "The disk is full" in said.stderr
+    assert "Traceback" not in said.stderr
 
 
 def test_down_with_nothing_running_says_so(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
