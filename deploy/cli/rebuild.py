@@ -91,6 +91,8 @@ def rebuild(
             raise Failure(f"The rebuild stopped: {reason}.", "nothing: what is read is what that one has left.")
         case {"stage": "given up", "reason": reason}:
             raise Failure(f"The rebuild stopped: {reason}.", "run it again if it is still wanted: it begins anew.")
+        case {"stage": "held elsewhere", "reason": reason}:
+            raise Failure(f"The rebuild stopped: {reason}.", "run it again after that, if it is still wanted.")
         case {"stage": "failed", "reason": reason}:
             raise Failure(
                 f"The rebuild stopped: {reason}. What is read is as it was.",

@@ -85,14 +85,22 @@ class BecameKnown(Kept):
     community_id: CommunityId
 
 
+ON_ITS_WAY = "what was registered a moment ago may still be on its way: name it in `Praxis-After`"
+"""It comes when the service that registered it has published it, and only that one knows until then."""
+
+
 class UnknownCommunity(UnknownReference):
     def __init__(self, community_id: str, field: str = "community") -> None:
-        super().__init__(f"No community '{community_id}' is known: found it first, or correct the id", field=field)
+        super().__init__(
+            f"No community '{community_id}' is known: found it first, or correct the id; {ON_ITS_WAY}", field=field
+        )
 
 
 class UnknownPerson(UnknownReference):
     def __init__(self, person_id: str, field: str = "person") -> None:
-        super().__init__(f"No person '{person_id}' is known: register them first, or correct the id", field=field)
+        super().__init__(
+            f"No person '{person_id}' is known: register them first, or correct the id; {ON_ITS_WAY}", field=field
+        )
 
 
 class PersonWasMerged(Conflict):
@@ -116,7 +124,8 @@ class PersonWasErased(Conflict):
 class UnknownOrganisation(UnknownReference):
     def __init__(self, organisation_id: str, field: str = "organisation") -> None:
         super().__init__(
-            f"No organisation '{organisation_id}' is known: register it first, or correct the id", field=field
+            f"No organisation '{organisation_id}' is known: register it first, or correct the id; {ON_ITS_WAY}",
+            field=field,
         )
 
 

@@ -93,7 +93,9 @@ async def _run(rebuild: Rebuild, *, abandon: bool) -> int:
         _say({"stage": "overtaken", "reason": str(problem)})
     except GivenUp as problem:
         _say({"stage": "given up", "reason": str(problem)})
-    except (HeldElsewhere, LostLog, Halt, NotReady, OperationFailure) as problem:
+    except HeldElsewhere as problem:
+        _say({"stage": "held elsewhere", "reason": str(problem)})
+    except (LostLog, Halt, NotReady, OperationFailure) as problem:
         _say({"stage": "failed", "reason": str(problem)})
     return 1
 

@@ -325,7 +325,7 @@ async def test_one_rebuild_at_a_time(
     one = await rebuilt(environment)
     assert one.exit == 1
     reason = "another rebuild is running (another): wait for its end, or end it"
-    assert one.told == [{"stage": "failed", "reason": reason}]
+    assert one.told == [{"stage": "held elsewhere", "reason": reason}]
 
 
 @pytest.mark.parametrize("asleep", ["while it compares", "while it asks", "while it asks, and that was closed"])

@@ -112,7 +112,7 @@ def test_whom_nobody_hears_any_more_ends_without_a_word() -> None:
     process.stderr.close()
 
 
-HELD = {"stage": "failed", "reason": "another rebuild is running: wait for its end, or end it"}
+HELD = {"stage": "held elsewhere", "reason": "another rebuild is running: wait for its end, or end it"}
 
 
 @pytest.mark.parametrize(
@@ -128,6 +128,14 @@ def test_what_has_taken_over_is_not_said_to_have_stopped(
     assert failure.value.what.startswith("The new build has taken over, and is read.")
     assert failure.value.what.endswith(why)
     assert "build 2 has taken over" in capsys.readouterr().out
+
+
+def test_who_comes_while_another_runs_is_not_told_to_drop_what_that_one_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cli, "_running", lambda flags: one_that_tells([HELD]))
+    with pytest.raises(Failure) as failure:
+        cli.rebuild(grace=0)
+    assert failure.value.what == f"The rebuild stopped: {HELD['reason']}."
+    assert failure.value.remedy == "run it again after that, if it is still wanted."
 
 
 @contextmanager
