@@ -576,6 +576,22 @@ MISTAKES = (
         ],
         [("unknown-commit", 0)],
     ),
+    Mistake(
+        "a-day-early",
+        "who adopts counts from the day before on",
+        [
+            Change(
+                "services/metrics/projections/differences.py",
+                "        for (day, key, delta), times in added.items():\n            if times:\n",
+                "        for (day, key, delta), times in added.items():\n"
+                "            if times and measure == 'adopters':\n"
+                "                from datetime import date, timedelta\n\n"
+                "                day = str(date.fromisoformat(day) - timedelta(days=1))\n"
+                "            if times:\n",
+            )
+        ],
+        [("nothing", 0)],
+    ),
 )
 
 
