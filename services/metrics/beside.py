@@ -130,8 +130,7 @@ class Beside:
         asked = time.monotonic()
         while self._looked < asked:
             await self._has_moved()
-        there = dict(self._bounds)  # and no further: where facts keep coming nobody comes to an end of them
-        await self._until_folded(there)
+        await self._until_folded(self._bounds)  # as it looked then: facts keep coming, and nobody comes to their end
 
     def go_on(self) -> None:
         self._stays = {}

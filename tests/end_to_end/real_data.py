@@ -3,8 +3,6 @@
 import csv
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +13,7 @@ import pytest
 from deploy.local.settings import REPOSITORY
 from deploy.local.system import System
 from shared.events.words import slug
+from tests import command
 
 View = dict[str, Any]
 
@@ -42,10 +41,8 @@ def table(path: Path) -> list[dict[str, str]]:
 
 def praxis(system: System, *arguments: str | Path) -> Run:
     """The command in a process of its own, against this system, answering in JSON."""
-    command = [sys.executable, "-c", "from deploy.cli import main; main()", *map(str, arguments), "--json"]
-    environment = {**os.environ, "PRAXIS_GATEWAY": system.gateway}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd=REPOSITORY, check=False)
-    return Run(done.returncode, json.loads(done.stdout) if done.stdout else {}, done.stderr)
+    code, said, errors = command.praxis(system, *map(str, arguments), "--json")
+    return Run(code, json.loads(said) if said else {}, errors)
 
 
 def counts(run: Run) -> dict[str, tuple[int, int, int]]:

@@ -2,15 +2,11 @@
 
 import asyncio
 import json
-import os
-import subprocess
-import sys
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 
-from deploy.local.settings import REPOSITORY
 from deploy.local.system import System
 from shared.events.fact import SOURCE_TOPICS, Position, Stream
 from shared.kafka import encode, topic_name
@@ -18,20 +14,10 @@ from shared.mongo import Database, connect
 from shared.reading.heads import unseen
 from shared.views.builds import FIRST
 from tests.builders import member_joined, recorded
+from tests.command import praxis
 from tests.integration.waiting import until
 
 AS_AT = "--as-at=2020-12-31"
-
-
-def praxis(system: System, *arguments: str) -> tuple[int, str, str]:
-    """The command in a process of its own, on this system: exit code, what it said, what it complained of."""
-    ports = {f"PRAXIS_{name.upper()}_PORT": str(port) for name, port in system.ports.model_dump().items()}
-    own = {"PRAXIS_HOME": str(system.home), "PRAXIS_GATEWAY": system.gateway, **ports}
-    command = [sys.executable, "-c", "from deploy.cli import main; main()", *arguments]
-    done = subprocess.run(
-        command, capture_output=True, text=True, env={**os.environ, **own}, cwd=REPOSITORY, check=False
-    )
-    return done.returncode, done.stdout, done.stderr
 
 
 def figures(system: System) -> Any:

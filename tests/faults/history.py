@@ -54,7 +54,8 @@ class History:
               and what was planted with key and headers, too
     records   id, kind, scope, positions, seen, value         sums, heads   as metrics holds them
     outbox    what was left to be relayed
-    losses    reader, topic, how, said, went_back, changed: topics that were lost, and what came of it
+    losses    reader, topic, how, said, went_back, changed: topics that were lost, and what came of it; failed, said:
+              commands of the operator that did not come to their end
     words     person, what, holds: what membership keeps of people and is in no fact (names, references, receipts)
     views     path, as_at, status, figures: what the public door showed when all was quiet; is_before, of what earlier
               runs had left there

@@ -11,7 +11,7 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 
 from shared.kafka import NotUnderstood, decode, ensure_topics, partition_of
 from shared.reading.fetched import Blank
-from tests.end_to_end.test_lost_topics import praxis
+from tests.command import praxis
 from tests.faults.arena import Arena
 from tests.faults.ground import PARTITIONS
 from tests.faults.history import Line

@@ -577,6 +577,20 @@ MISTAKES = (
         [("unknown-commit", 0)],
     ),
     Mistake(
+        "never-caught-up",
+        "a rebuild wants to be where the build that is read is now, all of it at one moment",
+        [
+            Change(
+                "services/metrics/beside.py",
+                "        await self._until_folded(self._bounds)  # as it looked",
+                "        while any(self._next.get(place, 0) < to for place, to in self._bounds.items()):\n"
+                "            await self._has_moved()\n"
+                "        # as it looked",
+            )
+        ],
+        [("rebuild", 0)],
+    ),
+    Mistake(
         "a-day-early",
         "who adopts counts from the day before on",
         [

@@ -1,6 +1,18 @@
 """The faults: what is done to the system while clients write. Each by a name, alone; a mixture of them at the end."""
 
-from tests.faults.nemesis import disks, engines, mixtures, people, relays, services, slow, topics, workers, writers
+from tests.faults.nemesis import (
+    disks,
+    engines,
+    mixtures,
+    people,
+    rebuilds,
+    relays,
+    services,
+    slow,
+    topics,
+    workers,
+    writers,
+)
 from tests.faults.nemesis.fault import Fault, Nothing
 
 FAULTS: dict[str, type[Fault]] = {
@@ -21,6 +33,7 @@ FAULTS: dict[str, type[Fault]] = {
         workers.JoinAndLeave,
         workers.FollowersJoinAndLeave,
         workers.StandingStill,
+        rebuilds.Rebuild,
         topics.BadRecords,
         topics.TopicRecreated,
         topics.LogCut,
