@@ -577,15 +577,14 @@ MISTAKES = (
         [("unknown-commit", 0)],
     ),
     Mistake(
-        "never-caught-up",
-        "a rebuild wants to be where the build that is read is now, all of it at one moment",
+        "not-fenced",
+        "a build takes over without closing the one that was read, into which its workers go on to fold",
         [
             Change(
-                "services/metrics/beside.py",
-                "        await self._until_folded(self._bounds)  # as it looked",
-                "        while any(self._next.get(place, 0) < to for place, to in self._bounds.items()):\n"
-                "            await self._has_moved()\n"
-                "        # as it looked",
+                "services/metrics/flip.py",
+                "    stopped = await _close(db, session, old, partitions)\n",
+                "    open = db[old.partitions].find({}, session=session)\n"
+                "    stopped = {document['_id']: document['next'] async for document in open}\n",
             )
         ],
         [("rebuild", 0)],
