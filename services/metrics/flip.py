@@ -148,23 +148,31 @@ async def _drop(db: Database, build: Build) -> None:
             await db.drop_collection(collection)
 
 
+class CaughtUp(NamedTuple):
+    """What is to be known once the old build is closed, and the new one has come to where it was stopped."""
+
+    streams: Collection[str]
+    """Those of which the old build may have folded what the new one has not. Only they are looked at: nothing is folded
+    meanwhile.
+    """
+    without: Collection[Position] = ()
+    """What the old build has folded, and somebody decided to do without."""
+
+
 async def flip(
     client: Client,
     db: Database,
     old: Build,
     new: Build,
     partitions: int,
-    caught_up: Callable[[Offsets], Awaitable[Collection[str]]],
-    *,
-    without: Collection[Position] = (),
+    caught_up: Callable[[Offsets], Awaitable[CaughtUp]],
 ) -> None:
     """Let the new build take over, in one transaction, if it has folded all that the old one has, but for what somebody
     decided to do without.
 
     That closes every partition document of the old build first: while it is open nobody can commit to the old build,
     afterwards nobody finds the offsets that they trust. `caught_up` returns once the new build has come to where the
-    old one was stopped, and raises NotReady where it does not. It returns the streams of which the old build may have
-    folded what the new one has not: only those are looked at, as nothing is folded while they are.
+    old one was stopped, and raises NotReady where it does not.
 
     Raises:
         Unseen, Stale, Overtaken, GivenUp, NotReady: nothing was changed.
@@ -172,7 +180,7 @@ async def flip(
     try:
         await transact(
             client,
-            lambda session: _flip(db, session, old, new, partitions, caught_up, without),
+            lambda session: _flip(db, session, old, new, partitions, caught_up),
             patience=PATIENCE,
         )
     except LostRaces as problem:
@@ -185,8 +193,7 @@ async def _flip(
     old: Build,
     new: Build,
     partitions: int,
-    caught_up: Callable[[Offsets], Awaitable[Collection[str]]],
-    without: Collection[Position],
+    caught_up: Callable[[Offsets], Awaitable[CaughtUp]],
 ) -> None:
     stopped = await _close(db, session, old, partitions)
     pointer = await db[BUILDS].find_one({"_id": CURRENT}, session=session)
@@ -196,7 +203,7 @@ async def _flip(
     if not (await db[BUILDS].delete_one(under_way, session=session)).deleted_count:
         raise GivenUp
     await _until_held(db)
-    streams = await caught_up(stopped)
+    streams, without = await caught_up(stopped)
     if await _is_stale(db, new):
         raise Stale("a dead letter that it has folded was discarded meanwhile: run it again, and it begins anew")
     if behind := await _unseen_of(streams, db, old, new, without, session):

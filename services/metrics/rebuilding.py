@@ -19,6 +19,7 @@ from services.metrics import dead_letters
 from services.metrics.beside import Beside, folded_offsets, places
 from services.metrics.comparison import Comparison, compare, runs, versions_of
 from services.metrics.flip import (
+    CaughtUp,
     GivenUp,
     NotReady,
     Offsets,
@@ -306,23 +307,23 @@ class Rebuild:
         # which takes its time where there are many streams; afterwards only what moves is looked at
         behind = {str(one.stream) for one in await unseen_streams(self._db, old, new)}
 
-        async def caught_up(stopped_at: Offsets) -> AbstractSet[str]:
+        async def caught_up(stopped_at: Offsets) -> CaughtUp:
             try:
                 async with asyncio.timeout(CATCHES_UP_WITHIN_S):
                     await beside.catch_up()
                     await settled.settle(range(partitions))
                     replayed = await dead_letters.streams_of(self._db, dead_letters.folded_in(old))
+                    without = await self._without(old, taken_back)
             except TimeoutError:
                 raise NotReady(f"build {new.number} does not catch up with build {old.number}") from None
             if not self._new_topics:
                 await self._require_as_far(new, partitions, stopped_at)
-            return behind | read | replayed
+            return CaughtUp(behind | read | replayed, without)
 
         for left in reversed(range(TRIES)):
             await beside.catch_up()  # so that the old build stands still for a moment only
             try:
-                without = await self._without(old, taken_back)
-                await flip(self._client, self._db, old, new, partitions, caught_up, without=without)
+                await flip(self._client, self._db, old, new, partitions, caught_up)
             except NotReady as problem:
                 if isinstance(problem, (Unseen, Stale, Overtaken, GivenUp)) or not left:
                     raise

@@ -2,7 +2,7 @@
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator, Collection, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -12,7 +12,7 @@ from deploy.local.settings import Ports
 from deploy.local.system import System
 from services.metrics import dead_letters
 from services.metrics.builds import current_build
-from services.metrics.flip import Offsets, begin, flip
+from services.metrics.flip import CaughtUp, Offsets, begin, flip
 from services.metrics.fold import Fold
 from services.metrics.settling import DeadLetters
 from services.metrics.taking_over import TakingOver
@@ -71,9 +71,9 @@ async def test_what_is_settled_and_not_held_by_a_majority_yet_is_taken_over(
     letters, taking_over = DeadLetters(client, db, 12), TakingOver(client, db, builds, 12)
     (id,) = await waiting(letters)
 
-    async def caught_up(stopped_at: Offsets) -> Collection[str]:
+    async def caught_up(stopped_at: Offsets) -> CaughtUp:
         await taking_over.settle(NUMBERS)
-        return await dead_letters.streams_of(db, dead_letters.folded_in(old))
+        return CaughtUp(await dead_letters.streams_of(db, dead_letters.folded_in(old)))
 
     with followers_frozen(nodes, await primary(client)):
         settling = asyncio.create_task(

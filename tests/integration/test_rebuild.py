@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from services.metrics import dead_letters, rebuilding
 from services.metrics.builds import current_build
 from services.metrics.comparison import Apart, Comparison, compare
 from services.metrics.dead_letters import Settled, bury
-from services.metrics.flip import GivenUp, Offsets, Overtaken, Stale, Unseen, begin, clear, flip, give_up
+from services.metrics.flip import CaughtUp, GivenUp, Offsets, Overtaken, Stale, Unseen, begin, clear, flip, give_up
 from services.metrics.fold import Fold
 from services.metrics.settings import Settings
 from services.metrics.settling import DeadLetters
@@ -437,8 +437,8 @@ def person() -> str:
     return str(ULID()).lower()
 
 
-async def at_once(stopped_at: Offsets) -> Collection[str]:
-    return {str(STREAM)}
+async def at_once(stopped_at: Offsets) -> CaughtUp:
+    return CaughtUp({str(STREAM)})
 
 
 async def test_who_trusts_the_old_build_changes_nothing_after_the_flip(
@@ -465,7 +465,7 @@ async def test_a_worker_in_the_middle_of_a_batch_cannot_commit_over_the_flip(
     old, _ = two_builds
     closed, may_go_on = asyncio.Event(), asyncio.Event()
 
-    async def wait(stopped_at: Offsets) -> Collection[str]:
+    async def wait(stopped_at: Offsets) -> CaughtUp:
         assert stopped_at[0] == {"membership": 3, "convenings": 0, "feedback": 0}
         closed.set()
         await may_go_on.wait()
@@ -504,9 +504,16 @@ async def test_what_was_recorded_by_nobody_is_taken_back_on_demand(
 ) -> None:
     old, _ = two_builds
     await old.put(0, joined(range(3, 4)))
+
+    def without(version: int) -> Callable[[Offsets], Awaitable[CaughtUp]]:
+        async def caught_up(stopped_at: Offsets) -> CaughtUp:
+            return CaughtUp({str(STREAM)}, {Position(STREAM, version)})
+
+        return caught_up
+
     with pytest.raises(Unseen):
-        await flip(client, db, FIRST, SECOND, PARTITIONS, at_once, without={Position(STREAM, 5)})
-    await flip(client, db, FIRST, SECOND, PARTITIONS, at_once, without={Position(STREAM, 4)})
+        await flip(client, db, FIRST, SECOND, PARTITIONS, without(5))
+    await flip(client, db, FIRST, SECOND, PARTITIONS, without(4))
     assert await current_build(db) == SECOND
 
 
