@@ -12,7 +12,7 @@ from deploy.local.settings import Ports
 from deploy.local.system import System
 from services.metrics import dead_letters
 from services.metrics.builds import current_build
-from services.metrics.flip import CaughtUp, Offsets, begin, flip
+from services.metrics.flip import CaughtUp, NotReady, Offsets, begin, flip
 from services.metrics.fold import Fold
 from services.metrics.settling import DeadLetters
 from services.metrics.taking_over import TakingOver
@@ -86,6 +86,27 @@ async def test_what_is_settled_and_not_held_by_a_majority_yet_is_taken_over(
     await asyncio.gather(settling, flipping)
     assert await current_build(db) == new
     assert (await members(db, new), await seen(db, new)) == (await members(db, old), await seen(db, old))
+
+
+async def test_it_does_not_take_over_while_most_nodes_lag(
+    nodes: System, client: Client, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old, new = await begin(db, RELEASE)
+    for build in (old, new):
+        await Fold(build).prepare(db)
+    monkeypatch.setattr("services.metrics.flip.HELD_WITHIN_S", 0.2)
+    with (
+        followers_frozen(nodes, await primary(client)),
+        pytest.raises(NotReady, match="most of MongoDB's nodes do not"),
+    ):
+        await flip(client, db, old, new, 12, nothing_to_fold)
+    assert await current_build(db) == old
+    await flip(client, db, old, new, 12, nothing_to_fold)
+    assert await current_build(db) == new
+
+
+async def nothing_to_fold(stopped_at: Offsets) -> CaughtUp:
+    return CaughtUp(())
 
 
 def letter(settle: str) -> OnKafka:
