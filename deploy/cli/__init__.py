@@ -27,14 +27,6 @@ app.command("refill")(refill.refill)
 app.add_typer(dead_letters.app, name="dead-letters")
 
 
-class NoRoom(Failure):
-    def __init__(self, file: str | None) -> None:
-        super().__init__(
-            f"The disk is full: there is no room to write {file or 'what this command says'}.",
-            "make room, or write it elsewhere, then give the same command again: nothing is done twice.",
-        )
-
-
 def main() -> None:
     """Run the command; a failure is told with its remedy, without a traceback, and exits with 1."""
     try:
@@ -45,5 +37,7 @@ def main() -> None:
     except OSError as problem:
         if problem.errno != errno.ENOSPC:
             raise
-        complain(NoRoom(problem.filename))
+        what = f"The disk is full: there is no room to write {problem.filename or 'what this command says'}."
+        remedy = "make room, or write it elsewhere, then give the same command again: nothing is done twice."
+        complain(Failure(what, remedy))
         sys.exit(1)
